@@ -1,0 +1,1 @@
+//! Seeded variations of audio for training.

@@ -1,0 +1,1 @@
+//! Metrics equal to mir_eval.

@@ -1,0 +1,1 @@
+//! Spectra of audio, from whole files and from streams.

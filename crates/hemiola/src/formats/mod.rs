@@ -1,0 +1,1 @@
+//! Note lists in and out as CSV, TSV and JSON.

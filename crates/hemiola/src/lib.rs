@@ -1,0 +1,31 @@
+//! Deep models of music in Rust: a recording or a MIDI file goes in; notes come out.
+//!
+//! The modules stand on one another; each uses only those above it in this list.
+//!
+//! - [`music`]: plain types such as [`music::Note`]; [`error`]: the one error type
+//! - [`midi`], [`formats`]: notation in and out
+//! - [`audio`]: decode, resample, write, render; [`features`]: spectra of audio; [`augment`]: variations of audio
+//! - [`datasets`]: music to learn from; [`evaluation`]: metrics equal to mir_eval
+//! - `nn`, `models`, `checkpoint`, `training`, `tasks` (feature `neural`): networks and what they are for
+
+pub mod audio;
+pub mod augment;
+pub mod datasets;
+pub mod error;
+pub mod evaluation;
+pub mod features;
+pub mod formats;
+pub mod midi;
+pub mod music;
+pub mod nn;
+
+#[cfg(feature = "neural")]
+pub mod checkpoint;
+#[cfg(feature = "neural")]
+pub mod models;
+#[cfg(feature = "neural")]
+pub mod tasks;
+#[cfg(feature = "neural")]
+pub mod training;
+
+pub use error::{Error, Result};

@@ -1,0 +1,31 @@
+use serde::{Deserialize, Serialize};
+
+/// A sounding note.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Start in seconds.
+    pub onset_s: f64,
+    /// End in seconds; not before `onset_s`.
+    pub offset_s: f64,
+    /// MIDI pitch, 0–127 (60 is middle C).
+    pub pitch: u8,
+    /// MIDI velocity, 1–127.
+    pub velocity: u8,
+}
+
+impl Note {
+    /// Length in seconds.
+    pub fn duration_s(&self) -> f64 {
+        self.offset_s - self.onset_s
+    }
+
+    /// Fundamental frequency in Hz in equal temperament, A4 = 440 Hz.
+    pub fn frequency_hz(&self) -> f64 {
+        midi_to_hz(f64::from(self.pitch))
+    }
+}
+
+/// Frequency in Hz of a MIDI pitch, which may be fractional; A4 (69) is 440 Hz.
+pub fn midi_to_hz(pitch: f64) -> f64 {
+    440.0 * ((pitch - 69.0) / 12.0).exp2()
+}

@@ -1,0 +1,1 @@
+//! Recipes, losses, the training run and its resumption.
