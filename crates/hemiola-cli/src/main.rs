@@ -1,1 +1,100 @@
-fn main() {}
+//! The program `hemiola`: one file per verb.
+
+mod data;
+mod evaluate;
+mod inputs;
+mod models;
+mod progress;
+mod train;
+mod transcribe;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Deep models of music: a recording goes in, notes come out.
+///
+/// Results go to files or standard output, messages and progress to standard error. The exit code is
+/// 0 when all went well, 1 when something failed, 2 for wrong use.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Turn recordings of a piano into notes (MIDI, CSV, JSON)
+    Transcribe(transcribe::Args),
+    /// Train a model as a recipe says
+    Train(train::Args),
+    /// Score estimates against references with the metrics of mir_eval
+    Evaluate(evaluate::Args),
+    /// List, validate and render music to learn from
+    Data(data::Args),
+    /// List, show, export and import models
+    Models(models::Args),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Transcribe(args) => transcribe::run(args),
+        Verb::Train(args) => train::run(args),
+        Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Data(args) => data::run(args),
+        Verb::Models(args) => models::run(args),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "hemiola", &mut std::io::stdout());
+            Ok(Outcome::Done)
+        }
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            match error.downcast_ref::<WrongUse>() {
+                Some(_) => ExitCode::from(2),
+                None => ExitCode::from(1),
+            }
+        }
+    }
+}
+
+/// How a verb ended that reported its own failures.
+enum Outcome {
+    Done,
+    SomeFailed,
+}
+
+/// Arguments that cannot be carried out together.
+#[derive(Debug)]
+struct WrongUse(String);
+
+impl std::fmt::Display for WrongUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongUse {}
+
+fn wrong_use(message: impl Into<String>) -> anyhow::Error {
+    WrongUse(message.into()).into()
+}
+
+/// A reader that closed its end of the pipe has what it wanted.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

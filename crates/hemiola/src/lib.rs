@@ -28,4 +28,7 @@ pub mod tasks;
 #[cfg(feature = "neural")]
 pub mod training;
 
+/// Where a model computes; `Device::flex()` is the processor.
+#[cfg(feature = "neural")]
+pub use burn::tensor::Device;
 pub use error::{Error, Result};

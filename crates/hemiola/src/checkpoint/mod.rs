@@ -1,1 +1,155 @@
-//! Checkpoint folders in and out.
+//! Checkpoint folders in and out: `config.json`, `model.safetensors`, `README.md`.
+//!
+//! Tensors carry PyTorch's names and layouts, so that a `state_dict` of the same architecture loads
+//! here and what is saved here loads into PyTorch.
+
+mod bundled;
+mod card;
+mod tensors;
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::formats::write_atomically;
+use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscriptionRnnConfig};
+use crate::tasks::transcribe::TranscriberConfig;
+
+pub use bundled::{Bundled, bundled, bundled_models};
+pub use card::{Card, Source};
+pub use tensors::{NamedTensor, Precision, TensorFile, load_tensors, named_tensors};
+
+/// A model that can be kept in a checkpoint.
+pub trait Architecture: Module {
+    /// The name in recipes, in checkpoints and on the command line.
+    const NAME: &'static str;
+    /// Sizes of the model.
+    type Config: Serialize + DeserializeOwned;
+    /// What the model's task needs beside the weights: front end, thresholds.
+    type Task: Serialize + DeserializeOwned;
+
+    fn from_config(config: &Self::Config, device: &Device) -> Result<Self>;
+
+    /// The name in PyTorch of the parameter at `path` of this module.
+    fn torch_name(path: &str) -> String;
+}
+
+impl Architecture for MusicTranscriptionRnn {
+    const NAME: &'static str = "music-transcription-rnn";
+    type Config = MusicTranscriptionRnnConfig;
+    type Task = TranscriberConfig;
+
+    fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
+        config.init(device)
+    }
+
+    fn torch_name(path: &str) -> String {
+        MusicTranscriptionRnn::torch_name(path)
+    }
+}
+
+/// `config.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    pub architecture: String,
+    /// Version of the library that wrote it.
+    pub hemiola: String,
+    pub model: serde_json::Value,
+    pub task: serde_json::Value,
+}
+
+/// The file names of a checkpoint folder.
+pub const CONFIG_FILE: &str = "config.json";
+pub const TENSOR_FILE: &str = "model.safetensors";
+pub const CARD_FILE: &str = "README.md";
+
+/// Writes a model with its configuration and card; every file appears whole or not at all.
+pub fn save<M: Architecture>(
+    folder: &Path,
+    model: &M,
+    config: &M::Config,
+    task: &M::Task,
+    card: &Card,
+    precision: Precision,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    let json = |value: serde_json::Result<serde_json::Value>| {
+        value.map_err(|e| Error::checkpoint(folder, e.to_string()))
+    };
+    let config = CheckpointConfig {
+        architecture: M::NAME.to_owned(),
+        hemiola: env!("CARGO_PKG_VERSION").to_owned(),
+        model: json(serde_json::to_value(config))?,
+        task: json(serde_json::to_value(task))?,
+    };
+    let tensors = tensors::serialize(model, precision, M::NAME)
+        .map_err(|message| Error::checkpoint(folder, message))?;
+    write_atomically(&folder.join(TENSOR_FILE), |file| file.write_all(&tensors))?;
+    let text = serde_json::to_string_pretty(&config)
+        .map_err(|e| Error::checkpoint(folder, e.to_string()))?;
+    write_atomically(&folder.join(CONFIG_FILE), |file| {
+        file.write_all(format!("{text}\n").as_bytes())
+    })?;
+    let card = card.to_markdown(&config, tensors::count_parameters(model), tensors.len());
+    write_atomically(&folder.join(CARD_FILE), |file| file.write_all(card.as_bytes()))
+}
+
+/// Reads the configuration of a checkpoint folder.
+pub fn read_config(folder: &Path) -> Result<CheckpointConfig> {
+    let path = folder.join(CONFIG_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+    parse_config(&text, &path)
+}
+
+fn parse_config(text: &str, path: &Path) -> Result<CheckpointConfig> {
+    serde_json::from_str(text)
+        .map_err(|e| Error::checkpoint(path, format!("not a checkpoint's configuration: {e}")))
+}
+
+/// Reads a checkpoint folder: the model on `device`, its configuration and its task's.
+pub fn load<M: Architecture>(folder: &Path, device: &Device) -> Result<(M, M::Config, M::Task)> {
+    let config = read_config(folder)?;
+    let path = folder.join(TENSOR_FILE);
+    let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
+    assemble(&config, &bytes, folder, device)
+}
+
+/// Like [`load`], from a model that is built into the library.
+pub fn load_bundled<M: Architecture>(
+    model: &Bundled,
+    device: &Device,
+) -> Result<(M, M::Config, M::Task)> {
+    let origin = PathBuf::from(format!("built-in model {}", model.name));
+    let config = parse_config(model.config, &origin)?;
+    assemble(&config, model.tensors, &origin, device)
+}
+
+fn assemble<M: Architecture>(
+    config: &CheckpointConfig,
+    bytes: &[u8],
+    origin: &Path,
+    device: &Device,
+) -> Result<(M, M::Config, M::Task)> {
+    if config.architecture != M::NAME {
+        return Err(Error::checkpoint(
+            origin,
+            format!("expected the architecture {}, found {}", M::NAME, config.architecture),
+        ));
+    }
+    let section = |name: &str, e: serde_json::Error| {
+        Error::checkpoint(origin, format!("{CONFIG_FILE}, section {name}: {e}"))
+    };
+    let model_config: M::Config =
+        serde_json::from_value(config.model.clone()).map_err(|e| section("model", e))?;
+    let task: M::Task =
+        serde_json::from_value(config.task.clone()).map_err(|e| section("task", e))?;
+    let mut model = M::from_config(&model_config, device)?;
+    let tensors = TensorFile::parse(bytes, origin)?;
+    load_tensors(&mut model, tensors, origin)?;
+    Ok((model, model_config, task))
+}

@@ -1,1 +1,3 @@
 //! One file per architecture.
+
+pub mod transcription_rnn;

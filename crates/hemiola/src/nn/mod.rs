@@ -1,1 +1,4 @@
 //! Blocks that networks share.
+
+#[cfg(feature = "neural")]
+pub mod attention;

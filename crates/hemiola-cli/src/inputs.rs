@@ -1,0 +1,94 @@
+//! Which files the arguments mean, and where their results go.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+/// Extensions of the audio files that a folder is searched for.
+pub const AUDIO_EXTENSIONS: [&str; 14] = [
+    "wav", "wave", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "aifc", "caf",
+    "mka",
+];
+
+/// One thing to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// The file, or `-` for standard input.
+    pub path: PathBuf,
+    /// The result's path below the output folder, without extension.
+    pub stem: PathBuf,
+}
+
+impl Input {
+    pub fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+/// Files as named, and the audio files below the folders named, in the order of their names.
+///
+/// What cannot be looked at is told in the second list and does not stop the rest.
+pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
+    let mut inputs = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        if path == Path::new("-") {
+            inputs.push(Input {
+                path: path.clone(),
+                stem: PathBuf::from("stdin"),
+            });
+        } else if path.is_dir() {
+            let before = inputs.len();
+            for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+                match entry {
+                    Ok(entry) if entry.file_type().is_file() && is_audio(entry.path()) => {
+                        let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
+                        inputs.push(Input {
+                            path: entry.path().to_path_buf(),
+                            stem: below.with_extension(""),
+                        });
+                    }
+                    Ok(_) => {}
+                    Err(e) => problems.push(format!("{}: {e}", path.display())),
+                }
+            }
+            if inputs.len() == before && problems.is_empty() {
+                problems.push(format!(
+                    "{}: no audio files in this folder (looked for {})",
+                    path.display(),
+                    AUDIO_EXTENSIONS.join(", ")
+                ));
+            }
+        } else {
+            let stem = path.file_stem().map(PathBuf::from).unwrap_or_default();
+            inputs.push(Input {
+                path: path.clone(),
+                stem,
+            });
+        }
+    }
+    (inputs, problems)
+}
+
+fn is_audio(path: &Path) -> bool {
+    path.extension()
+        .and_then(|e| e.to_str())
+        .is_some_and(|e| AUDIO_EXTENSIONS.contains(&e.to_ascii_lowercase().as_str()))
+}
+
+/// Refuses inputs whose results would have the same name.
+pub fn refuse_collisions(inputs: &[Input]) -> Result<()> {
+    let mut seen: BTreeMap<&Path, &Path> = BTreeMap::new();
+    for input in inputs {
+        if let Some(other) = seen.insert(&input.stem, &input.path) {
+            bail!(
+                "{} and {} would both be written to {}; give them to separate runs with separate -o",
+                other.display(),
+                input.path.display(),
+                input.stem.display()
+            );
+        }
+    }
+    Ok(())
+}

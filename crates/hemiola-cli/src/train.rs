@@ -1,0 +1,71 @@
+//! `hemiola train`: a recipe in, a checkpoint out.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use hemiola::training::Recipe;
+use hemiola::training::run::RunEvent;
+
+use crate::Outcome;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The recipe (TOML)
+    recipe: PathBuf,
+    /// Go on from the last checkpoint of the recipe's output folder
+    #[arg(long)]
+    resume: bool,
+    /// Replace a value of the recipe, such as run.steps=500; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Show burn's dashboard in the terminal instead of a line per evaluation
+    #[arg(long)]
+    dashboard: bool,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    device: crate::models::DeviceArg,
+}
+
+pub fn run(args: Args) -> Result<Outcome> {
+    let recipe = Recipe::read(&args.recipe, &args.overrides)?;
+    let dashboard = args.dashboard && std::io::stdout().is_terminal();
+    let bar = crate::progress::bar(recipe.run().steps as u64, "{msg} {wide_bar} {pos}/{len} {eta}");
+    let shown = bar.clone();
+    let report = Arc::new(move |event: RunEvent| match event {
+        RunEvent::Step { step, steps: _, loss } => {
+            shown.set_position(step as u64);
+            shown.set_message(format!("loss {loss:.4}"));
+        }
+        RunEvent::Evaluated {
+            step,
+            train,
+            dev,
+            best,
+        } => {
+            let list = |values: &std::collections::BTreeMap<&'static str, f64>| {
+                let parts: Vec<String> =
+                    values.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
+                parts.join(", ")
+            };
+            let mark = if best { " (best)" } else { "" };
+            shown.suspend(|| {
+                eprintln!("step {step}: train {}; dev {}{mark}", list(train), list(dev));
+            });
+        }
+    });
+    let device = args.device.device();
+    let state = hemiola::training::train(&recipe, &device, args.resume, dashboard, report)?;
+    bar.finish_and_clear();
+    match state.best_score {
+        Some(score) => eprintln!(
+            "{} steps; best dev score {score:.4} at step {}: {}",
+            state.step,
+            state.best_step,
+            recipe.run().output.join("best").display()
+        ),
+        None => eprintln!("{} steps; no dev score", state.step),
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,95 @@
+//! The model card: what a checkpoint is, from what it learnt, how good it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::CheckpointConfig;
+
+/// What a card says beyond what the checkpoint itself tells.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Card {
+    pub title: String,
+    /// What it is for, in a sentence or two.
+    pub summary: String,
+    /// SPDX expression of the weights' licence.
+    pub licence: String,
+    /// Everything it was trained on.
+    pub sources: Vec<Source>,
+    /// Known limits.
+    pub limits: Vec<String>,
+    /// The command that trained it.
+    pub command: String,
+    /// Dev figures by metric.
+    pub figures: BTreeMap<String, f64>,
+    /// What the figures were measured on.
+    pub measured_on: String,
+}
+
+/// Something a model learnt from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub name: String,
+    pub licence: String,
+    pub citation: String,
+}
+
+impl Card {
+    pub(super) fn to_markdown(
+        &self,
+        config: &CheckpointConfig,
+        parameters: usize,
+        bytes: usize,
+    ) -> String {
+        let mut text = String::new();
+        let title = if self.title.is_empty() { &config.architecture } else { &self.title };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# {title}\n");
+        if !self.summary.is_empty() {
+            let _ = writeln!(text, "{}\n", self.summary);
+        }
+        let _ = writeln!(
+            text,
+            "- architecture: {}, {parameters} parameters, {:.1} MB\n- written by hemiola {}",
+            config.architecture,
+            bytes as f64 / 1e6,
+            config.hemiola
+        );
+        if !self.licence.is_empty() {
+            let _ = writeln!(text, "- licence: {}", self.licence);
+        }
+        if !self.command.is_empty() {
+            let _ = writeln!(text, "- trained with: `{}`", self.command);
+        }
+        if !self.sources.is_empty() {
+            let _ = writeln!(text, "\n## Learnt from\n\n| source | licence | cite |\n|---|---|---|");
+            for source in &self.sources {
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} |",
+                    source.name, source.licence, source.citation
+                );
+            }
+        }
+        if !self.figures.is_empty() {
+            let _ = writeln!(text, "\n## How good\n");
+            if !self.measured_on.is_empty() {
+                let _ = writeln!(text, "{}\n", self.measured_on);
+            }
+            let _ = writeln!(text, "| metric | value |\n|---|---|");
+            for (metric, value) in &self.figures {
+                let _ = writeln!(text, "| {metric} | {value:.4} |");
+            }
+        }
+        if !self.limits.is_empty() {
+            let _ = writeln!(text, "\n## Limits\n");
+            for limit in &self.limits {
+                let _ = writeln!(text, "- {limit}");
+            }
+        }
+        text
+    }
+}

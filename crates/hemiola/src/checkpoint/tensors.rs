@@ -1,0 +1,207 @@
+//! Tensors of a module by their PyTorch names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, bridge};
+use burn::tensor::{DType, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::Architecture;
+use crate::error::{Error, Result};
+
+/// Numbers of a saved checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Half the size; for weights that are shipped.
+    Float16,
+    /// What the model computes with.
+    Float32,
+}
+
+/// A tensor in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedTensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// The tensors of a safetensors file as 32-bit floats.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TensorFile {
+    pub tensors: Vec<NamedTensor>,
+}
+
+impl TensorFile {
+    /// Parses the bytes of a safetensors file; integers and unknown number formats are refused.
+    pub fn parse(bytes: &[u8], origin: &Path) -> Result<Self> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|e| Error::checkpoint(origin, format!("not a safetensors file: {e}")))?;
+        let mut tensors = Vec::new();
+        for (name, view) in file.tensors() {
+            // PyTorch's count of batches that a BatchNorm has seen; no computation reads it.
+            if name.ends_with("num_batches_tracked") {
+                continue;
+            }
+            let data = view.data();
+            let values: Vec<f32> = match view.dtype() {
+                Dtype::F32 => data
+                    .chunks_exact(4)
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                    .collect(),
+                Dtype::F16 => data
+                    .chunks_exact(2)
+                    .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
+                    .collect(),
+                Dtype::BF16 => data
+                    .chunks_exact(2)
+                    .map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32())
+                    .collect(),
+                Dtype::F64 => data
+                    .chunks_exact(8)
+                    .map(|b| {
+                        let mut bytes = [0; 8];
+                        bytes.copy_from_slice(b);
+                        f64::from_le_bytes(bytes) as f32
+                    })
+                    .collect(),
+                other => {
+                    return Err(Error::checkpoint(
+                        origin,
+                        format!("tensor {name} is of type {other:?}; expected floating point"),
+                    ));
+                }
+            };
+            tensors.push(NamedTensor {
+                shape: view.shape().to_vec(),
+                name,
+                values,
+            });
+        }
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { tensors })
+    }
+}
+
+/// The parameters and running statistics of a model by their PyTorch names and in their layouts.
+pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<NamedTensor>, String> {
+    let mut tensors = Vec::new();
+    for tensor in model.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true) {
+        if !matches!(tensor.dtype, DType::F32) {
+            continue;
+        }
+        let name = M::torch_name(&tensor.name);
+        let data = bridge::into_data(tensor).map_err(|e| format!("{name}: {e}"))?;
+        let shape = data.shape().as_slice().to_vec();
+        let values = data.into_vec::<f32>().map_err(|e| format!("{name}: {e:?}"))?;
+        tensors.push(NamedTensor {
+            name,
+            shape,
+            values,
+        });
+    }
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(tensors)
+}
+
+/// Parameters that are trained, and running statistics with them.
+pub(super) fn count_parameters<M: Architecture>(model: &M) -> usize {
+    model.num_params()
+}
+
+/// The bytes of a safetensors file.
+pub(super) fn serialize<M: Architecture>(
+    model: &M,
+    precision: Precision,
+    architecture: &str,
+) -> std::result::Result<Vec<u8>, String> {
+    let tensors = named_tensors(model)?;
+    let encoded: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|t| {
+            // Statistics can lie outside what half precision holds.
+            let wide = t.name.ends_with("running_var") || t.name.ends_with("running_mean");
+            let (dtype, bytes) = if wide || precision == Precision::Float32 {
+                (Dtype::F32, t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+            } else {
+                let half = |v: &f32| half::f16::from_f32(*v).to_le_bytes();
+                (Dtype::F16, t.values.iter().flat_map(half).collect())
+            };
+            (t.name, t.shape, dtype, bytes)
+        })
+        .collect();
+    let views = encoded
+        .iter()
+        .map(|(name, shape, dtype, bytes)| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes)
+                .map_err(|e| format!("{name}: {e}"))?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<std::result::Result<Vec<_>, String>>()?;
+    let metadata = [
+        ("architecture".to_owned(), architecture.to_owned()),
+        ("hemiola".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+    .into();
+    safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
+}
+
+/// Puts tensors with PyTorch names into a model.
+///
+/// Every tensor of the model must be there with its shape, and no other.
+pub fn load_tensors<M: Architecture>(
+    model: &mut M,
+    file: TensorFile,
+    origin: &Path,
+) -> Result<()> {
+    let adapter = || Some(Box::new(BurnToPyTorchAdapter) as Box<dyn burn::store::ModuleAdapter>);
+    let mut wanted: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
+    for tensor in model.collect(None, adapter(), true) {
+        if matches!(tensor.dtype, DType::F32) {
+            let name = M::torch_name(&tensor.name);
+            wanted.insert(name, (tensor.name.clone(), tensor.shape.as_slice().to_vec()));
+        }
+    }
+    let mut problems = Vec::new();
+    let mut found = Vec::new();
+    for tensor in file.tensors {
+        match wanted.remove(&tensor.name) {
+            None => problems.push(format!(
+                "tensor {} {:?} does not belong to this model",
+                tensor.name, tensor.shape
+            )),
+            Some((_, shape)) if shape != tensor.shape => problems.push(format!(
+                "tensor {}: expected shape {shape:?}, found {:?}",
+                tensor.name, tensor.shape
+            )),
+            Some((path, shape)) => {
+                let data = TensorData::new(tensor.values, shape);
+                found.push(bridge::from_data(data, path, None));
+            }
+        }
+    }
+    problems.extend(
+        wanted
+            .iter()
+            .map(|(name, (_, shape))| format!("tensor {name} {shape:?} is missing")),
+    );
+    if !problems.is_empty() {
+        return Err(Error::checkpoint(origin, list(&problems)));
+    }
+    let result = model.apply(found, None, Some(Box::new(PyTorchToBurnAdapter)), true);
+    if !result.is_success() || !result.unused.is_empty() {
+        return Err(Error::checkpoint(origin, format!("{result}")));
+    }
+    Ok(())
+}
+
+/// The first few problems and how many more there are.
+fn list(problems: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = problems[..problems.len().min(SHOWN)].join("; ");
+    if problems.len() > SHOWN {
+        text.push_str(&format!("; and {} more", problems.len() - SHOWN));
+    }
+    text
+}

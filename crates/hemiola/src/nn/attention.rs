@@ -1,0 +1,64 @@
+//! Multi-head self-attention in the packed form of PyTorch's `nn.MultiheadAttention`.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor};
+
+/// Self-attention over time with one projection for queries, keys and values.
+///
+/// Vaswani et al., "Attention Is All You Need" (2017), section 3.2. Parameters in a checkpoint:
+/// `in_proj_weight` [3·width, width], `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
+#[derive(Module, Debug)]
+pub struct SelfAttention {
+    in_proj: Linear,
+    out_proj: Linear,
+    dropout: Dropout,
+    n_heads: usize,
+}
+
+impl SelfAttention {
+    /// `width` must be a multiple of `n_heads`.
+    pub fn new(width: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
+        let projection = |outputs, initializer| {
+            LinearConfig::new(width, outputs)
+                .with_initializer(initializer)
+                .init(device)
+        };
+        let mut in_proj = projection(3 * width, Initializer::XavierUniform { gain: 1.0 });
+        let mut out_proj = LinearConfig::new(width, width).init(device);
+        in_proj.bias = in_proj.bias.map(|bias| bias.map(|b| b.zeros_like()));
+        out_proj.bias = out_proj.bias.map(|bias| bias.map(|b| b.zeros_like()));
+        Self {
+            in_proj,
+            out_proj,
+            dropout: DropoutConfig::new(dropout).init(),
+            n_heads,
+        }
+    }
+
+    /// Attends over time: [batch, time, width] → the same shape, and the weights
+    /// [batch, heads, time, time] before dropout.
+    pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<4>) {
+        let [batch, time, width] = x.dims();
+        let head = width / self.n_heads;
+        let packed = self.in_proj.forward(x); // [batch, time, 3·width]
+        let part = |i: usize| {
+            packed
+                .clone()
+                .narrow(2, i * width, width)
+                .reshape([batch, time, self.n_heads, head])
+                .swap_dims(1, 2) // [batch, heads, time, head]
+        };
+        let queries = part(0).mul_scalar(1.0 / (head as f64).sqrt());
+        let scores = queries.matmul(part(1).swap_dims(2, 3)); // [batch, heads, time, time]
+        let weights = softmax(scores, 3);
+        let context = self
+            .dropout
+            .forward(weights.clone())
+            .matmul(part(2)) // [batch, heads, time, head]
+            .swap_dims(1, 2)
+            .reshape([batch, time, width]);
+        (self.out_proj.forward(context), weights)
+    }
+}
