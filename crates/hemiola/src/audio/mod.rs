@@ -1,1 +1,11 @@
 //! Audio in and out: decode, resample, write, render.
+
+mod decode;
+mod resample;
+mod source;
+mod write;
+
+pub use decode::{AudioStream, read_mono};
+pub use resample::{Resampler, resample};
+pub use source::Source;
+pub use write::{WavFormat, write_wav};
