@@ -1,1 +1,3 @@
 //! Audio in and out: decode, resample, write, render.
+
+pub mod render;
