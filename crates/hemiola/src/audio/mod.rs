@@ -1,6 +1,7 @@
 //! Audio in and out: decode, resample, write, render.
 
 mod decode;
+pub mod render;
 mod resample;
 mod source;
 mod write;
@@ -9,3 +10,4 @@ pub use decode::{AudioStream, read_mono};
 pub use resample::{Resampler, resample};
 pub use source::Source;
 pub use write::{WavFormat, write_wav};
+
