@@ -1,1 +1,17 @@
 //! Spectra of audio, from whole files and from streams.
+//!
+//! Every extractor is a [`FrameExtractor`]: samples go in as they come, frames come out as soon as they are complete.
+//! The analysis of a whole file is the same object fed once ([`extract`]), so both give identical numbers.
+//! Frame i is centred on time i · hop_length / sample_rate.
+
+mod filterbank;
+mod frames;
+mod framing;
+mod log_frequency;
+mod stft;
+
+pub use filterbank::Filterbank;
+pub use frames::{FrameExtractor, Frames, extract};
+pub use framing::PadMode;
+pub use log_frequency::{AnalysisWindow, LogFrequency, LogFrequencyConfig};
+pub use stft::{Stft, StftConfig, hann};
