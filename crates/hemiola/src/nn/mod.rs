@@ -2,3 +2,5 @@
 
 #[cfg(feature = "neural")]
 pub mod attention;
+pub mod convolution;
+pub mod recurrent;

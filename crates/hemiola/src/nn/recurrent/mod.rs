@@ -1,0 +1,3 @@
+//! Recurrent layers, with an operator of their own for processors.
+
+pub mod kernel;
