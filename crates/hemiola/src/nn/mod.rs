@@ -1,1 +1,3 @@
 //! Blocks that networks share.
+
+pub mod convolution;
