@@ -1,0 +1,484 @@
+//! Batch normalisation with an optional ReLU on plain slices, channels last.
+//!
+//! Source: Ioffe and Szegedy 2015, "Batch Normalization". All of it is bound by memory, so the parts are fused:
+//! training reads the data twice and writes it once; its gradient reads data and output gradient twice and writes once.
+
+use rayon::prelude::*;
+
+use super::kernel::Level;
+
+/// Floats a thread takes at a time, about; they are read twice and stay in the first-level cache.
+const CHUNK_FLOATS: usize = 6_144;
+/// Floats that are treated as independent lanes; a multiple of the channels near this.
+const PERIOD_FLOATS: usize = 192;
+
+/// Mean and biased variance of every channel over a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistics {
+    pub mean: Vec<f32>,
+    pub variance: Vec<f32>,
+    /// Positions the statistics were taken over.
+    pub positions: usize,
+}
+
+impl Statistics {
+    /// The variance that PyTorch keeps in `running_var`: divided by n − 1. One position has none; it counts as biased.
+    pub fn unbiased_variance(&self) -> Vec<f32> {
+        let n = self.positions as f32;
+        let factor = if self.positions > 1 {
+            n / (n - 1.0)
+        } else {
+            1.0
+        };
+        self.variance
+            .iter()
+            .map(|variance| variance * factor)
+            .collect()
+    }
+}
+
+/// Gradients of a normalisation with batch statistics.
+#[derive(Clone, Debug)]
+pub struct Gradients {
+    /// [positions, channels]
+    pub input: Vec<f32>,
+    /// [channels]
+    pub weight: Vec<f32>,
+    /// [channels]
+    pub bias: Vec<f32>,
+}
+
+/// A normalisation whose statistics are given: y = (x − mean) · scale + bias for each channel.
+#[derive(Clone, Debug)]
+pub struct Normaliser {
+    pub mean: Vec<f32>,
+    /// weight / √(variance + epsilon)
+    pub scale: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Normaliser {
+    /// From statistics, batch or running, and the layer's weight and bias, each [channels].
+    pub fn new(mean: &[f32], variance: &[f32], weight: &[f32], bias: &[f32], epsilon: f64) -> Self {
+        let scale = weight
+            .iter()
+            .zip(variance)
+            .map(|(&weight, &variance)| {
+                (f64::from(weight) / (f64::from(variance) + epsilon).sqrt()) as f32
+            })
+            .collect();
+        Self {
+            mean: mean.to_vec(),
+            scale,
+            bias: bias.to_vec(),
+        }
+    }
+
+    /// `input` [positions, channels] normalised, negative values made 0 if `relu`.
+    ///
+    /// # Panics
+    /// If the length of `input` is no multiple of the channels.
+    pub fn apply(&self, input: &[f32], relu: bool) -> Vec<f32> {
+        let mut output = vec![0.0; input.len()];
+        if input.is_empty() {
+            return output;
+        }
+        let layout = Layout::new(self.scale.len(), input.len());
+        let [mean, scale, bias] =
+            [&self.mean, &self.scale, &self.bias].map(|values| layout.tile(values));
+        let level = Level::best();
+        let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+        output
+            .par_chunks_mut(layout.chunk)
+            .zip(input.par_chunks(layout.chunk))
+            .for_each(|(output, input)| {
+                normalise(level, output, input, &mean, &scale, &bias, floor)
+            });
+        output
+    }
+
+    /// Weight [out_channels, …] and bias [out_channels] of a convolution that ends in this normalisation.
+    pub fn fold(&self, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let filter = weight.len() / self.scale.len().max(1);
+        let weight = weight
+            .chunks_exact(filter.max(1))
+            .zip(&self.scale)
+            .flat_map(|(filter, scale)| filter.iter().map(move |value| value * scale))
+            .collect();
+        let bias = bias
+            .iter()
+            .zip(&self.mean)
+            .zip(self.scale.iter().zip(&self.bias))
+            .map(|((bias, mean), (scale, shift))| (bias - mean) * scale + shift)
+            .collect();
+        (weight, bias)
+    }
+}
+
+/// Mean and variance of every channel of `input` [positions, channels].
+///
+/// # Panics
+/// If `input` is empty or no multiple of `channels`.
+pub fn statistics(channels: usize, input: &[f32]) -> Statistics {
+    let layout = Layout::new(channels, input.len());
+    let level = Level::best();
+    // Each chunk is centred on its own mean while it is in the cache; chunks are joined in f64 (Chan et al. 1979).
+    let parts: Vec<(usize, Vec<f64>, Vec<f64>)> = input
+        .par_chunks(layout.chunk)
+        .map(|chunk| {
+            let count = chunk.len() / channels;
+            let mut sums = vec![0.0; layout.period];
+            add_up(level, &mut sums, chunk);
+            let mean: Vec<f64> = layout
+                .fold(&sums)
+                .iter()
+                .map(|sum| sum / count as f64)
+                .collect();
+            let centre: Vec<f32> = mean.iter().map(|&mean| mean as f32).collect();
+            sums.fill(0.0);
+            add_squares(level, &mut sums, chunk, &layout.tile(&centre));
+            // The centre is the mean rounded to f32.
+            let squares = layout
+                .fold(&sums)
+                .iter()
+                .zip(mean.iter().zip(&centre))
+                .map(|(square, (mean, &centre))| {
+                    square - count as f64 * (mean - f64::from(centre)).powi(2)
+                })
+                .collect();
+            (count, mean, squares)
+        })
+        .collect();
+    let mut total = 0;
+    let mut mean = vec![0.0; channels];
+    let mut squares = vec![0.0; channels];
+    for (count, chunk_mean, chunk_squares) in parts {
+        let joined = (total + count) as f64;
+        for channel in 0..channels {
+            let distance = chunk_mean[channel] - mean[channel];
+            mean[channel] += distance * count as f64 / joined;
+            squares[channel] +=
+                chunk_squares[channel] + distance * distance * (total * count) as f64 / joined;
+        }
+        total += count;
+    }
+    Statistics {
+        mean: mean.iter().map(|&mean| mean as f32).collect(),
+        variance: squares
+            .iter()
+            .map(|square| (square / total as f64).max(0.0) as f32)
+            .collect(),
+        positions: total,
+    }
+}
+
+/// Normalises `input` [positions, channels] by its own statistics, which are returned too; then ReLU if `relu`.
+///
+/// # Panics
+/// If `input` is empty or no multiple of the channels, or `weight` and `bias` differ in length.
+pub fn forward(
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f64,
+    relu: bool,
+) -> (Vec<f32>, Statistics) {
+    assert_eq!(weight.len(), bias.len(), "channels of weight and bias");
+    let statistics = statistics(weight.len(), input);
+    let normaliser = Normaliser::new(
+        &statistics.mean,
+        &statistics.variance,
+        weight,
+        bias,
+        epsilon,
+    );
+    (normaliser.apply(input, relu), statistics)
+}
+
+/// The gradients of [`forward`], given its arguments, the statistics it returned and the gradient of its output.
+///
+/// # Panics
+/// If the slices differ in length or in channels.
+pub fn backward(
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f64,
+    relu: bool,
+    statistics: &Statistics,
+    output_gradient: &[f32],
+) -> Gradients {
+    let channels = weight.len();
+    assert_eq!(
+        input.len(),
+        output_gradient.len(),
+        "length of the output's gradient"
+    );
+    assert!(
+        bias.len() == channels && statistics.mean.len() == channels,
+        "channels"
+    );
+    let layout = Layout::new(channels, input.len());
+    let level = Level::best();
+    let forward = Normaliser::new(
+        &statistics.mean,
+        &statistics.variance,
+        weight,
+        bias,
+        epsilon,
+    );
+    let (scale, mean) = (layout.tile(&forward.scale), layout.tile(&statistics.mean));
+    let mut bias = layout.tile(&forward.bias);
+    if !relu {
+        // What decides whether a gradient passes is then always positive.
+        bias.fill(f32::INFINITY);
+    }
+
+    let parts: Vec<(Vec<f64>, Vec<f64>)> = input
+        .par_chunks(layout.chunk)
+        .zip(output_gradient.par_chunks(layout.chunk))
+        .map(|(input, slope)| {
+            let mut sums = vec![0.0; layout.period];
+            let mut products = vec![0.0; layout.period];
+            add_slopes(
+                level,
+                &mut sums,
+                &mut products,
+                input,
+                slope,
+                &scale,
+                &bias,
+                &mean,
+            );
+            (layout.fold(&sums), layout.fold(&products))
+        })
+        .collect();
+    let mut sums = vec![0.0; channels];
+    let mut products = vec![0.0; channels];
+    for (sum, product) in parts {
+        sums.iter_mut()
+            .zip(sum)
+            .for_each(|(all, part)| *all += part);
+        products
+            .iter_mut()
+            .zip(product)
+            .for_each(|(all, part)| *all += part);
+    }
+
+    // dx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = (x − mean) · inverse
+    let positions = statistics.positions as f64;
+    let inverse: Vec<f64> = statistics
+        .variance
+        .iter()
+        .map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt())
+        .collect();
+    let per_channel =
+        |f: &dyn Fn(usize) -> f64| -> Vec<f32> { (0..channels).map(|c| f(c) as f32).collect() };
+    let slope_mean = per_channel(&|c| f64::from(forward.scale[c]) * sums[c] / positions);
+    let slope_input = per_channel(&|c| {
+        f64::from(forward.scale[c]) * inverse[c] * inverse[c] * products[c] / positions
+    });
+    let (slope_mean, slope_input) = (layout.tile(&slope_mean), layout.tile(&slope_input));
+    let mut gradient = vec![0.0; input.len()];
+    gradient
+        .par_chunks_mut(layout.chunk)
+        .zip(input.par_chunks(layout.chunk))
+        .zip(output_gradient.par_chunks(layout.chunk))
+        .for_each(|((gradient, input), slope)| {
+            slopes(
+                level,
+                gradient,
+                input,
+                slope,
+                &scale,
+                &bias,
+                &mean,
+                &slope_mean,
+                &slope_input,
+            );
+        });
+    Gradients {
+        input: gradient,
+        weight: per_channel(&|c| products[c] * inverse[c]),
+        bias: per_channel(&|c| sums[c]),
+    }
+}
+
+/// How the data is cut: channels repeat within a period, periods within a chunk.
+struct Layout {
+    channels: usize,
+    period: usize,
+    chunk: usize,
+}
+
+impl Layout {
+    fn new(channels: usize, len: usize) -> Self {
+        assert!(
+            channels > 0 && len > 0,
+            "normalisation of nothing: {len} values of {channels} channels"
+        );
+        assert_eq!(
+            len % channels,
+            0,
+            "{len} values are no multiple of {channels} channels"
+        );
+        let period = channels * PERIOD_FLOATS.div_ceil(channels);
+        Self {
+            channels,
+            period,
+            chunk: period * CHUNK_FLOATS.div_ceil(period),
+        }
+    }
+
+    /// The channels' values repeated over a period.
+    fn tile(&self, values: &[f32]) -> Vec<f32> {
+        values.repeat(self.period / self.channels)
+    }
+
+    /// Sums over a period, added up by channel.
+    fn fold(&self, sums: &[f32]) -> Vec<f64> {
+        let mut folded = vec![0.0; self.channels];
+        for sums in sums.chunks_exact(self.channels) {
+            folded
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(all, &sum)| *all += f64::from(sum));
+        }
+        folded
+    }
+}
+
+/// Compiles a function once for each level; its first argument chooses.
+macro_rules! for_each_level {
+    ($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),+ $(,)?) $body:block) => {
+        $(#[$doc])*
+        #[allow(clippy::too_many_arguments)]
+        fn $name(level: Level, $($argument: $type),+) {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments)]
+            fn body($($argument: $type),+) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[allow(clippy::too_many_arguments)]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($argument: $type),+) {
+                body($($argument),+)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[allow(clippy::too_many_arguments)]
+            #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
+            fn avx512($($argument: $type),+) {
+                body($($argument),+)
+            }
+
+            match level {
+                // SAFETY: the level is one the processor has.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => unsafe { avx512($($argument),+) },
+                // SAFETY: the level is one the processor has.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => unsafe { avx2($($argument),+) },
+                _ => body($($argument),+),
+            }
+        }
+    };
+}
+
+for_each_level! {
+    fn normalise(
+        output: &mut [f32],
+        input: &[f32],
+        mean: &[f32],
+        scale: &[f32],
+        bias: &[f32],
+        floor: f32,
+    ) {
+        let period = mean.len();
+        let (scale, bias) = (&scale[..period], &bias[..period]);
+        for (output, input) in output.chunks_mut(period).zip(input.chunks(period)) {
+            let n = output.len().min(period);
+            let input = &input[..n];
+            for i in 0..n {
+                let value = (input[i] - mean[i]) * scale[i] + bias[i];
+                // A comparison that lets NaN through, so that a diverged training shows.
+                output[i] = if value < floor { floor } else { value };
+            }
+        }
+    }
+}
+
+for_each_level! {
+    fn add_up(sums: &mut [f32], input: &[f32]) {
+        for input in input.chunks(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(input) {
+                *sum += x;
+            }
+        }
+    }
+}
+
+for_each_level! {
+    fn add_squares(sums: &mut [f32], input: &[f32], centre: &[f32]) {
+        for input in input.chunks(sums.len()) {
+            for ((sum, x), centre) in sums.iter_mut().zip(input).zip(centre) {
+                let distance = x - centre;
+                *sum += distance * distance;
+            }
+        }
+    }
+}
+
+for_each_level! {
+    /// Adds up the gradients that pass the ReLU, and their products with the centred input.
+    fn add_slopes(
+        sums: &mut [f32],
+        products: &mut [f32],
+        input: &[f32],
+        slope: &[f32],
+        scale: &[f32],
+        bias: &[f32],
+        mean: &[f32],
+    ) {
+        let period = sums.len();
+        let (products, scale) = (&mut products[..period], &scale[..period]);
+        let (bias, mean) = (&bias[..period], &mean[..period]);
+        for (input, slope) in input.chunks(period).zip(slope.chunks(period)) {
+            let slope = &slope[..input.len()];
+            for i in 0..input.len() {
+                let centred = input[i] - mean[i];
+                let passed = if centred * scale[i] + bias[i] > 0.0 { slope[i] } else { 0.0 };
+                sums[i] += passed;
+                products[i] += passed * centred;
+            }
+        }
+    }
+}
+
+for_each_level! {
+    fn slopes(
+        gradient: &mut [f32],
+        input: &[f32],
+        slope: &[f32],
+        scale: &[f32],
+        bias: &[f32],
+        mean: &[f32],
+        slope_mean: &[f32],
+        slope_input: &[f32],
+    ) {
+        let period = scale.len();
+        let (bias, mean) = (&bias[..period], &mean[..period]);
+        let (slope_mean, slope_input) = (&slope_mean[..period], &slope_input[..period]);
+        for ((gradient, input), slope) in
+            gradient.chunks_mut(period).zip(input.chunks(period)).zip(slope.chunks(period))
+        {
+            let n = gradient.len().min(period);
+            let (input, slope) = (&input[..n], &slope[..n]);
+            for i in 0..n {
+                let centred = input[i] - mean[i];
+                let passed = if centred * scale[i] + bias[i] > 0.0 { slope[i] } else { 0.0 };
+                gradient[i] = passed * scale[i] - slope_mean[i] - centred * slope_input[i];
+            }
+        }
+    }
+}
