@@ -3,30 +3,28 @@
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
-};
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSource;
+use symphonia::core::formats::FormatReader;
+use symphonia::core::formats::well_known::FORMAT_ID_OGG;
 use symphonia::core::packet::Packet;
 
 use super::Resampler;
-use super::source::{FORMATS, open_file, open_stream, probe};
+use super::codec::{Codec, stated_duration_s};
+use super::damage::Damage;
+use super::source::{Container, open_file, open_from_start, open_stream};
 use crate::{Error, Result};
 
 /// Samples beyond this magnitude (full scale is 1) are taken for damage, as NaN is: sums of their squares would overflow.
 const LARGEST_SAMPLE: f32 = 1e12;
-
-/// Damaged packets that get a warning of their own; the rest are counted in one more.
-const MAX_DAMAGE_WARNINGS: usize = 5;
 
 /// After this many failures in a row to find a next packet, the stream is taken to have ended.
 const MAX_FAILURES_IN_A_ROW: usize = 64;
 
 /// The longest stretch of lost packets that is replaced by silence, in seconds; a longer one is more likely a damaged time stamp.
 const MAX_SILENCE_S: u64 = 600;
+
+/// No MP3 encoder pads a recording by more than this, in samples: a LAME tag has 12 bits for it, and a frame holds 1152.
+const MAX_PADDING: usize = 4096 + 1152;
 
 /// A stream that ends this much before what its container states is called truncated, in seconds. Containers round, and encoders pad.
 const TRUNCATION_TOLERANCE_S: f64 = 0.1;
@@ -50,23 +48,14 @@ pub struct AudioStream {
     block: Vec<f32>,
     planes: Vec<Vec<f32>>,
     mono: Vec<f32>,
+    /// Source frames of encoder delay still to drop.
+    delay_left: usize,
+    /// Decoded samples beyond the end that an MP3's header states.
+    padding: Vec<f32>,
     /// Source frames since the sample rate last changed, and the seconds before that.
     frames: u64,
     seconds_before: f64,
     damage: Damage,
-}
-
-/// The track being decoded.
-struct Codec {
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    /// Whether time stamps count frames, so that a lost packet shows as a gap.
-    counts_frames: bool,
-    /// The time stamp at which the next packet should start.
-    expected: Option<i64>,
-    /// Frames that the container states exactly.
-    stated_frames: Option<u64>,
-    decoded_frames: u64,
 }
 
 impl AudioStream {
@@ -75,7 +64,10 @@ impl AudioStream {
     /// Errors say whether the file is missing, empty, not audio, in a format that is not supported, or damaged beyond use.
     pub fn open(path: impl AsRef<Path>, sample_rate: u32) -> Result<Self> {
         let path = path.as_ref();
-        Self::start(path, open_file(path)?, sample_rate)
+        let start = |container| Self::start(path, container, sample_rate);
+        open_file(path)
+            .and_then(start)
+            .or_else(|error| open_from_start(path).and_then(start).map_err(|_| error))
     }
 
     /// Reads from something that cannot seek, such as standard input. `name` is what errors call it.
@@ -90,20 +82,21 @@ impl AudioStream {
         Self::start(name, open_stream(name, reader)?, sample_rate)
     }
 
-    fn start(name: &Path, source: Box<dyn MediaSource>, sample_rate: u32) -> Result<Self> {
+    fn start(name: &Path, container: Container, sample_rate: u32) -> Result<Self> {
         if sample_rate == 0 {
             return Err(Error::config(
                 "audio cannot be read at 0 Hz; ask for the rate a model expects, such as 16000",
             ));
         }
-        let container = probe(name, source)?;
-        let (codec, parameters) = Codec::new(name, container.as_ref())?;
+        let Container { reader, delay_s } = container;
+        let (codec, parameters) = Codec::new(name, reader.as_ref())?;
         let source_sample_rate = parameters.sample_rate.unwrap_or(sample_rate);
+        let delay_left = codec.delay + (delay_s * f64::from(source_sample_rate)).round() as usize;
         let mut stream = Self {
             name: name.to_path_buf(),
-            duration_s: stated_duration_s(container.as_ref(), codec.track),
+            duration_s: stated_duration_s(reader.as_ref(), codec.track),
             resampler: new_resampler(name, source_sample_rate, sample_rate)?,
-            container,
+            container: reader,
             codec,
             sample_rate,
             source_sample_rate,
@@ -113,6 +106,8 @@ impl AudioStream {
             block: Vec::new(),
             planes: Vec::new(),
             mono: Vec::new(),
+            delay_left,
+            padding: Vec::new(),
             frames: 0,
             seconds_before: 0.0,
             damage: Damage::default(),
@@ -185,7 +180,8 @@ impl AudioStream {
                 Ok(None) => return Ok(None),
                 Err(SymphoniaError::ResetRequired) => self.start_next_link()?,
                 Err(SymphoniaError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    self.damage.truncated = true;
+                    // Only Ogg marks its last page; elsewhere this is how a stream of unknown length ends.
+                    self.damage.truncated = self.container.format_info().format == FORMAT_ID_OGG;
                     return Ok(None);
                 }
                 Err(SymphoniaError::IoError(error)) => return Err(Error::io(&self.name, error)),
@@ -231,9 +227,7 @@ impl AudioStream {
         }
         if self.codec.counts_frames {
             let lost = u64::try_from(start.saturating_sub(expected)).unwrap_or(0);
-            if lost > 0 {
-                self.fill_gap(lost)?;
-            }
+            self.fill_gap(lost)?;
             let end = start.saturating_add_unsigned(packet.block_dur().get());
             self.codec.expected = Some(end.max(expected));
         }
@@ -242,14 +236,33 @@ impl AudioStream {
         }
         self.source_channels = self.planes.len();
         mix_to_mono(&self.planes, &mut self.mono);
-        self.check_finite()?;
-        self.frames += frames as u64;
         self.codec.decoded_frames += frames as u64;
+        let dropped = self.delay_left.min(frames);
+        self.delay_left -= dropped;
+        self.mono.drain(..dropped);
+        self.hold_padding_back();
+        self.check_finite()?;
+        self.frames += self.mono.len() as u64;
         self.resampler.push(&self.mono, &mut self.block)
     }
 
+    /// Keeps back what lies beyond the end that an MP3's header states, until it is clear whether that is padding or, in joined files, more music.
+    fn hold_padding_back(&mut self) {
+        let Some(end) = self.codec.padding_from else {
+            return;
+        };
+        let beyond = self.codec.decoded_frames.saturating_sub(end);
+        let beyond = usize::try_from(beyond).unwrap_or(usize::MAX);
+        let kept = self.mono.len().saturating_sub(beyond);
+        self.padding.extend(self.mono.drain(kept..));
+        if self.padding.len() > MAX_PADDING {
+            self.mono.append(&mut self.padding);
+            self.codec.padding_from = None;
+        }
+    }
+
     fn fill_gap(&mut self, lost: u64) -> Result<()> {
-        if lost > MAX_SILENCE_S * u64::from(self.source_sample_rate) {
+        if lost == 0 || lost > MAX_SILENCE_S * u64::from(self.source_sample_rate) {
             return Ok(());
         }
         self.damage.gap(
@@ -334,60 +347,6 @@ impl AudioStream {
     }
 }
 
-impl Codec {
-    fn new(name: &Path, container: &dyn FormatReader) -> Result<(Self, AudioCodecParameters)> {
-        let no_audio = || {
-            Error::input(
-                name,
-                format!("holds no audio track that hemiola can decode. It reads {FORMATS}"),
-            )
-        };
-        let track = container
-            .default_track(TrackType::Audio)
-            .ok_or_else(no_audio)?;
-        let parameters = track
-            .codec_params
-            .as_ref()
-            .and_then(|codec| codec.audio())
-            .ok_or_else(no_audio)?;
-        // Without an encoder's tag, an MPEG stream's length is a guess from its bit rate; nothing may be trimmed by it.
-        let guessed = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&parameters.codec)
-            && track.delay.is_none();
-        let options = AudioDecoderOptions::default().gapless(!guessed);
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(parameters, &options)
-            .map_err(|error| {
-                let codec = if parameters.codec == CODEC_ID_OPUS { "Opus" } else { "its audio codec" };
-                Error::input(
-                    name,
-                    format!("{codec} cannot be decoded ({error}). Convert it, for example to FLAC; hemiola reads {FORMATS}"),
-                )
-            })?;
-        let codec = Self {
-            decoder,
-            track: track.id,
-            counts_frames: counts_frames(track, parameters),
-            expected: None,
-            stated_frames: track.num_frames.filter(|_| !guessed),
-            decoded_frames: 0,
-        };
-        Ok((codec, parameters.clone()))
-    }
-}
-
-fn counts_frames(track: &Track, parameters: &AudioCodecParameters) -> bool {
-    track.time_base.is_some_and(|base| {
-        base.numer.get() == 1 && Some(base.denom.get()) == parameters.sample_rate
-    })
-}
-
-fn stated_duration_s(container: &dyn FormatReader, id: u32) -> Option<f64> {
-    let track = container.tracks().iter().find(|track| track.id == id)?;
-    let base = track.time_base?;
-    let ticks = track.duration?.get();
-    Some(ticks as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
-}
-
 fn new_resampler(name: &Path, from: u32, to: u32) -> Result<Resampler> {
     Resampler::new(from, to).map_err(|error| Error::input(name, error.to_string()))
 }
@@ -410,60 +369,6 @@ fn mix_to_mono(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
     let scale = 1.0 / planes.len() as f32;
     for sum in mono {
         *sum *= scale;
-    }
-}
-
-/// What is wrong with a recording that can be read nonetheless.
-#[derive(Default)]
-struct Damage {
-    packets: usize,
-    truncated: bool,
-    first_error: Option<String>,
-    warnings: Vec<String>,
-    /// Where in `warnings` the damaged packets beyond the first few are counted.
-    counted_at: Option<usize>,
-    reported: usize,
-}
-
-impl Damage {
-    fn packet(&mut self, time_s: f64, error: &SymphoniaError) {
-        self.packets += 1;
-        self.first_error.get_or_insert_with(|| error.to_string());
-        self.report(format!(
-            "a damaged packet at {time_s:.3} s was skipped ({error})"
-        ));
-    }
-
-    fn gap(&mut self, time_s: f64, lost_s: f64) {
-        self.report(format!(
-            "{lost_s:.3} s from {time_s:.3} s on are missing; they were filled with silence"
-        ));
-    }
-
-    fn report(&mut self, warning: String) {
-        self.reported += 1;
-        if self.reported <= MAX_DAMAGE_WARNINGS {
-            self.warnings.push(warning);
-            return;
-        }
-        let more = self.reported - MAX_DAMAGE_WARNINGS;
-        let count = format!("{more} more damaged places");
-        let at = *self.counted_at.get_or_insert(self.warnings.len());
-        match self.warnings.get_mut(at) {
-            Some(warning) => *warning = count,
-            None => self.warnings.push(count),
-        }
-    }
-
-    fn nothing_decoded(&self) -> String {
-        match &self.first_error {
-            Some(error) => format!(
-                "none of its audio can be decoded: {} damaged packets, the first because: {error}. Is it complete, and really audio?",
-                self.packets
-            ),
-            None => "ends before its first packet of audio; is it a truncated download or copy?"
-                .to_string(),
-        }
     }
 }
 

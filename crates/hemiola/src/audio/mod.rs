@@ -1,6 +1,9 @@
 //! Audio in and out: decode, resample, write, render.
 
+mod codec;
+mod damage;
 mod decode;
+mod mp4;
 pub mod render;
 mod resample;
 mod source;

@@ -11,11 +11,11 @@ use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
 
-use super::AudioStream;
+use super::{AudioStream, mp4};
 use crate::{Error, Result};
 
 /// What an error lists when a file is none of it.
-pub(super) const FORMATS: &str = "WAV, AIFF, CAF, FLAC, MP3 (also MP1 and MP2), Ogg Vorbis, AAC, and AAC, ALAC, FLAC, MP3 or Vorbis in M4A, MP4, MKV or WebM";
+pub(super) const FORMATS: &str = "WAV, AIFF, CAF, FLAC, MP3, MP2, AAC, M4A (AAC, ALAC), Ogg (Vorbis, FLAC), MKV and WebM (Vorbis, FLAC, AAC)";
 
 /// Bytes from the start of a stream that tell which container it is.
 const HEAD_LEN: usize = 12;
@@ -57,16 +57,24 @@ impl fmt::Display for Source {
     }
 }
 
-/// A file that can be read, or an error that says why not. Pipes and devices become streams.
-pub(super) fn open_file(path: &Path) -> Result<Box<dyn MediaSource>> {
-    let found = fs::metadata(path).map_err(|error| Error::io(path, error))?;
+/// An opened container, ready to yield packets.
+pub(super) struct Container {
+    pub(super) reader: Box<dyn FormatReader>,
+    /// What is to be dropped from the start of the decoded audio, beyond what Symphonia drops, in seconds.
+    pub(super) delay_s: f64,
+}
+
+/// Opens a file. Pipes and devices are read as streams.
+pub(super) fn open_file(path: &Path) -> Result<Container> {
+    let io = |error| Error::io(path, error);
+    let found = fs::metadata(path).map_err(io)?;
     if found.is_dir() {
         return Err(Error::input(
             path,
             "is a folder; expected an audio file. Name the files in it",
         ));
     }
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    let file = File::open(path).map_err(io)?;
     if !found.is_file() {
         return open_stream(path, file);
     }
@@ -76,37 +84,54 @@ pub(super) fn open_file(path: &Path) -> Result<Box<dyn MediaSource>> {
             "is empty (0 bytes); expected an audio file",
         ));
     }
-    Ok(Box::new(file))
+    open_seekable(path, file)
 }
 
-/// A stream that cannot seek. Containers that keep their index at the end are first copied to a temporary file.
+/// Opens a regular file from its start only: the way into a truncated file whose end is sought in vain.
+pub(super) fn open_from_start(path: &Path) -> Result<Container> {
+    let io = |error| Error::io(path, error);
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(Error::input(path, "is not a regular file"));
+    }
+    let mut file = File::open(path).map_err(io)?;
+    Ok(Container {
+        delay_s: mp4::encoder_delay_s(&mut file).map_err(io)?,
+        reader: probe(path, Box::new(ReadOnlySource::new(file)))?,
+    })
+}
+
+/// Opens a stream that cannot seek. Containers that may keep their index at the end are first copied to a temporary file.
 pub(super) fn open_stream(
     name: &Path,
     mut reader: impl Read + Send + Sync + 'static,
-) -> Result<Box<dyn MediaSource>> {
+) -> Result<Container> {
+    let io = |error| Error::io(name, error);
     let mut head = Vec::with_capacity(HEAD_LEN);
-    reader
-        .by_ref()
-        .take(HEAD_LEN as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| Error::io(name, error))?;
+    let mut start = reader.by_ref().take(HEAD_LEN as u64);
+    start.read_to_end(&mut head).map_err(io)?;
     if head.is_empty() {
         return Err(Error::input(name, "is empty (0 bytes); expected audio"));
     }
     let seeks = needs_seeking(&head);
     let mut whole = Cursor::new(head).chain(reader);
-    if !seeks {
-        return Ok(Box::new(ReadOnlySource::new(whole)));
+    if seeks {
+        let mut file = tempfile::tempfile().map_err(io)?;
+        io::copy(&mut whole, &mut file).map_err(io)?;
+        file.rewind().map_err(io)?;
+        return open_seekable(name, file);
     }
-    let copy = copy_to_temporary_file(&mut whole).map_err(|error| Error::io(name, error))?;
-    Ok(Box::new(copy))
+    Ok(Container {
+        reader: probe(name, Box::new(ReadOnlySource::new(whole)))?,
+        delay_s: 0.0,
+    })
 }
 
-fn copy_to_temporary_file(reader: &mut impl Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(reader, &mut file)?;
-    file.rewind()?;
-    Ok(file)
+fn open_seekable(name: &Path, mut file: File) -> Result<Container> {
+    let delay_s = mp4::encoder_delay_s(&mut file).map_err(|error| Error::io(name, error))?;
+    Ok(Container {
+        reader: probe(name, Box::new(file))?,
+        delay_s,
+    })
 }
 
 fn needs_seeking(head: &[u8]) -> bool {
@@ -117,7 +142,7 @@ fn needs_seeking(head: &[u8]) -> bool {
 }
 
 /// Finds out which container the source is.
-pub(super) fn probe(name: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn FormatReader>> {
+fn probe(name: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn FormatReader>> {
     let stream = MediaSourceStream::new(source, Default::default());
     symphonia::default::get_probe()
         .probe(
@@ -142,7 +167,9 @@ pub(super) fn probe(name: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn
             }
             other => Error::input(
                 name,
-                format!("its header cannot be read ({other}). If other programs play it, convert it to FLAC or WAV"),
+                format!(
+                    "cannot be read as audio ({other}). It may be truncated; if other programs play it, convert it to FLAC or WAV"
+                ),
             ),
         })
 }
