@@ -17,7 +17,7 @@ pub enum PadMode {
 /// The most samples that are copied in before the windows they complete are handed out.
 const BLOCK: usize = 1 << 15;
 
-/// Hands out windows of `length` samples, `hop` apart, the first centred on the first sample.
+/// Hands out windows of `length` samples, `hop` apart, for as many as lie around a sample that exists or the end of the last.
 ///
 /// A window that is complete before the recording ends is handed out by [`push`](Self::push), the others by [`finish`](Self::finish).
 #[derive(Debug, Clone)]
@@ -34,12 +34,18 @@ pub(crate) struct Framing {
 }
 
 impl Framing {
-    /// Windows padded by `length / 2` on both sides.
+    /// Windows of an even length around every `hop`-th sample.
     pub fn new(length: usize, hop: usize, pad_mode: PadMode) -> Self {
+        Self::with_padding(length, hop, length / 2, pad_mode)
+    }
+
+    /// Windows of which `padding` samples stand before every `hop`-th sample and the others from it on.
+    /// A mirror needs as many on either side.
+    pub fn with_padding(length: usize, hop: usize, padding: usize, pad_mode: PadMode) -> Self {
         Self {
             length,
             hop,
-            padding: length / 2,
+            padding,
             pad_mode,
             buffer: Vec::new(),
             next: 0,
@@ -72,7 +78,7 @@ impl Framing {
             self.hand_out(&mut on_window);
         } else if self.started {
             let end = self.buffer.len();
-            for i in 1..=self.padding {
+            for i in 1..=self.length - self.padding {
                 self.buffer.push(match self.pad_mode {
                     PadMode::Constant => 0.0,
                     PadMode::Reflect => self.buffer[end - 1 - i],

@@ -4,14 +4,20 @@
 //! The analysis of a whole file is the same object fed once ([`extract`]), so both give identical numbers.
 //! Frame i is centred on time i · hop_length / sample_rate.
 
+mod constant_q;
 mod filterbank;
 mod frames;
 mod framing;
 mod log_frequency;
+mod mel;
+mod scale;
 mod stft;
 
+pub use constant_q::{ConstantQ, ConstantQConfig};
 pub use filterbank::Filterbank;
 pub use frames::{FrameExtractor, Frames, extract};
 pub use framing::PadMode;
 pub use log_frequency::{AnalysisWindow, LogFrequency, LogFrequencyConfig};
+pub use mel::{Mel, MelConfig, MelNorm, MelScale, mfcc};
+pub use scale::{Compression, amplitude_to_db, ln, power_to_db};
 pub use stft::{Stft, StftConfig, hann};
