@@ -5,6 +5,7 @@ use std::path::Path;
 
 use midly::{EventIter, MetaMessage, MidiMessage, TrackEventKind};
 
+use super::LONGEST_S;
 use super::score::{Instrument, PedalEvent, Score, TimeSignature, sort_notes};
 use super::tempo::{DEFAULT_MICROSECONDS_PER_QUARTER, TempoMap};
 use crate::music::Note;
@@ -14,9 +15,8 @@ const HEADER_ID: &[u8] = b"MThd";
 const TRACK_ID: &[u8] = b"MTrk";
 /// How far into a file the header may lie: RIFF wrappers and old Macintosh files put a little before it.
 const HEADER_WITHIN_BYTES: usize = 4096;
-/// Events later than a day come from damaged times; keeping them would make everything downstream a day long.
-const LONGEST_S: f64 = 24.0 * 3600.0;
-const SUSTAIN_CONTROLLER: u8 = 64;
+/// The sustain pedal's controller number.
+pub(super) const SUSTAIN_CONTROLLER: u8 = 64;
 const DRUM_CHANNEL: u8 = 9;
 
 pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
