@@ -1,5 +1,6 @@
 //! Standard MIDI files in and out.
 
+mod chunks;
 mod read;
 mod score;
 mod tempo;
