@@ -65,7 +65,7 @@ fn equals_mir_eval<S: Serialize>(
     }
 }
 
-fn interval(row: &Vec<f64>) -> PitchedInterval {
+fn interval(row: &[f64]) -> PitchedInterval {
     PitchedInterval {
         onset_s: row[0],
         offset_s: row[1],
@@ -76,7 +76,7 @@ fn interval(row: &Vec<f64>) -> PitchedInterval {
 #[test]
 fn transcription_equals_mir_eval() {
     equals_mir_eval("transcription", 2, |reference, estimate| {
-        let notes = |rows: &[Vec<f64>]| rows.iter().map(interval).collect::<Vec<_>>();
+        let notes = |rows: &[Vec<f64>]| rows.iter().map(|row| interval(row)).collect::<Vec<_>>();
         transcription::evaluate_intervals(
             &notes(reference),
             &notes(estimate),

@@ -1,22 +1,19 @@
-//! From bytes to a score.
+//! From events to a score.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use midly::{EventIter, MetaMessage, MidiMessage, TrackEventKind};
+use midly::{MetaMessage, MidiMessage, TrackEventKind};
 
+use super::LONGEST_S;
+use super::chunks::{Header, Timing, Track, read_tracks};
 use super::score::{Instrument, PedalEvent, Score, TimeSignature, sort_notes};
 use super::tempo::{DEFAULT_MICROSECONDS_PER_QUARTER, TempoMap};
 use crate::music::Note;
 use crate::{Error, Result};
 
-const HEADER_ID: &[u8] = b"MThd";
-const TRACK_ID: &[u8] = b"MTrk";
-/// How far into a file the header may lie: RIFF wrappers and old Macintosh files put a little before it.
-const HEADER_WITHIN_BYTES: usize = 4096;
-/// Events later than a day come from damaged times; keeping them would make everything downstream a day long.
-const LONGEST_S: f64 = 24.0 * 3600.0;
-const SUSTAIN_CONTROLLER: u8 = 64;
+/// The sustain pedal's controller number.
+pub(super) const SUSTAIN_CONTROLLER: u8 = 64;
 const DRUM_CHANNEL: u8 = 9;
 
 pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
@@ -66,216 +63,6 @@ pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
     }
     score.warnings = warnings;
     Ok(score)
-}
-
-enum Timing {
-    TicksPerQuarter(u16),
-    TicksPerSecond(f64),
-}
-
-struct Header {
-    /// Type 2: tracks are independent pieces.
-    sequential: bool,
-    track_count: u16,
-    timing: Timing,
-}
-
-impl Header {
-    /// The header and all that follows it.
-    fn read<'a>(
-        bytes: &'a [u8],
-        name: &Path,
-        warnings: &mut Vec<String>,
-    ) -> Result<(Self, &'a [u8])> {
-        if bytes.is_empty() {
-            return Err(Error::input(
-                name,
-                "expected a MIDI file, found no bytes at all",
-            ));
-        }
-        let head = &bytes[..bytes.len().min(HEADER_WITHIN_BYTES)];
-        let start = find(head, HEADER_ID).ok_or_else(|| {
-            let found: String = bytes.iter().take(8).map(|b| format!("{b:02x} ")).collect();
-            Error::input(
-                name,
-                format!(
-                    "expected a standard MIDI file, which begins with MThd; found {} bytes that begin with {}",
-                    bytes.len(),
-                    found.trim_end()
-                ),
-            )
-        })?;
-        if start > 0 && !bytes.starts_with(b"RIFF") {
-            warnings.push(format!(
-                "{start} bytes before the MIDI header were left out"
-            ));
-        }
-        let cut = || Error::input(name, "ends within its MIDI header; the file is cut off");
-        let (length, body) = split_u32(&bytes[start + HEADER_ID.len()..]).ok_or_else(cut)?;
-        let fields: &[u8; 6] = body.first_chunk().ok_or_else(cut)?;
-        let [format, track_count, division] =
-            [0, 2, 4].map(|at| u16::from_be_bytes([fields[at], fields[at + 1]]));
-        if format > 2 {
-            warnings.push(format!(
-                "MIDI file type {format} is unknown; read as type 1"
-            ));
-        }
-        let [high, low] = division.to_be_bytes();
-        let timing = if division == 0 || (high >= 0x80 && low == 0) {
-            return Err(Error::input(
-                name,
-                "its header gives 0 ticks per beat, so that no event has a time",
-            ));
-        } else if high < 0x80 {
-            Timing::TicksPerQuarter(division)
-        } else {
-            let frames_per_second = match high.wrapping_neg() {
-                // Drop-frame NTSC video, called 29 in the format.
-                29 => 30.0 / 1.001,
-                fps @ (24 | 25 | 30) => f64::from(fps),
-                other => {
-                    return Err(Error::input(
-                        name,
-                        format!(
-                            "its header gives SMPTE timing of {other} frames a second; expected 24, 25, 29 or 30"
-                        ),
-                    ));
-                }
-            };
-            Timing::TicksPerSecond(frames_per_second * f64::from(low))
-        };
-        let header = Self {
-            sequential: format == 2,
-            track_count,
-            timing,
-        };
-        // Whoever declares a shorter header than the fields just read is not believed.
-        let length = usize::try_from(length)
-            .unwrap_or(usize::MAX)
-            .clamp(fields.len(), body.len());
-        Ok((header, &body[length..]))
-    }
-
-    fn resolution(&self) -> u16 {
-        match self.timing {
-            Timing::TicksPerQuarter(ticks) => ticks,
-            Timing::TicksPerSecond(ticks) => (ticks / 2.0).round() as u16,
-        }
-    }
-}
-
-struct Event<'a> {
-    tick: u64,
-    kind: TrackEventKind<'a>,
-}
-
-#[derive(Default)]
-struct Track<'a> {
-    start_tick: u64,
-    events: Vec<Event<'a>>,
-}
-
-impl<'a> Track<'a> {
-    fn end_tick(&self) -> u64 {
-        self.events
-            .last()
-            .map_or(self.start_tick, |event| event.tick)
-    }
-
-    /// The events up to the end of the track or the first unreadable one, and the bytes that remain.
-    fn read(bytes: &'a [u8], number: usize, warnings: &mut Vec<String>) -> (Self, &'a [u8]) {
-        let mut track = Self::default();
-        let mut tick = 0_u64;
-        let mut events = EventIter::new(bytes);
-        loop {
-            let unread = events.unread();
-            let status = events.running_status();
-            let Some(Ok(event)) = events.next() else {
-                warnings.push(if unread.is_empty() {
-                    format!("track {number} has no end; the file may be cut off")
-                } else {
-                    let at = bytes.len() - unread.len();
-                    format!(
-                        "track {number}: no MIDI event is readable at byte {at} of {}; the rest of the track is left out",
-                        bytes.len()
-                    )
-                });
-                return (track, unread);
-            };
-            tick += u64::from(event.delta.as_int());
-            track.events.push(Event {
-                tick,
-                kind: event.kind,
-            });
-            match event.kind {
-                TrackEventKind::Meta(MetaMessage::EndOfTrack) => {
-                    let left = events.unread();
-                    if !left.is_empty() {
-                        warnings.push(format!(
-                            "track {number} goes on for {} bytes after its end; they are left out",
-                            left.len()
-                        ));
-                    }
-                    return (track, left);
-                }
-                // Many writers rely on running status across meta events, against the letter of the standard.
-                TrackEventKind::Meta(_) => *events.running_status_mut() = status,
-                _ => {}
-            }
-        }
-    }
-}
-
-/// The tracks of a file's chunks. Other chunks are skipped; bytes that are no chunk are searched for the next track.
-fn read_tracks<'a>(
-    mut bytes: &'a [u8],
-    declared: u16,
-    warnings: &mut Vec<String>,
-) -> Vec<Track<'a>> {
-    let mut tracks = Vec::new();
-    while !bytes.is_empty() {
-        let is_track = bytes.starts_with(TRACK_ID);
-        let number = tracks.len() + 1;
-        let Some((length, body)) = bytes.get(4..).and_then(split_u32) else {
-            warnings.push(format!("the last {} bytes are no chunk", bytes.len()));
-            break;
-        };
-        let length = length as usize;
-        if !is_track && length <= body.len() {
-            bytes = &body[length..];
-            continue;
-        }
-        if !is_track {
-            let skipped =
-                find(body, TRACK_ID).map_or(bytes.len(), |at| bytes.len() - body.len() + at);
-            warnings.push(format!(
-                "{skipped} bytes before track {number} are no chunk"
-            ));
-            bytes = &bytes[skipped..];
-            continue;
-        }
-        if length > body.len() {
-            warnings.push(format!(
-                "track {number} should have {length} bytes, but the file ends after {}",
-                body.len()
-            ));
-        }
-        let end = length.min(body.len());
-        let (track, left) = Track::read(&body[..end], number, warnings);
-        tracks.push(track);
-        // A track that declares too many bytes swallows those behind it.
-        bytes = match find(left, TRACK_ID) {
-            Some(at) => &body[end - left.len() + at..],
-            None => &body[end..],
-        };
-    }
-    if tracks.len() != usize::from(declared) {
-        warnings.push(format!(
-            "the header declares {declared} tracks; found {}",
-            tracks.len()
-        ));
-    }
-    tracks
 }
 
 /// Shifts each track of a type 2 file behind the one before.
@@ -498,13 +285,4 @@ fn text(bytes: &[u8]) -> String {
         |_| bytes.iter().copied().map(char::from).collect(),
         str::to_owned,
     )
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
-}
-
-fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    Some((u32::from_be_bytes(*number), rest))
 }

@@ -146,11 +146,37 @@ impl Instrument {
     }
 }
 
-pub(super) fn sort_notes(notes: &mut [Note]) {
+/// Sorts by onset, then pitch.
+pub(crate) fn sort_notes(notes: &mut [Note]) {
     notes.sort_by(|a, b| {
         (a.onset_s.total_cmp(&b.onset_s))
             .then(a.pitch.cmp(&b.pitch))
             .then(a.offset_s.total_cmp(&b.offset_s))
             .then(a.velocity.cmp(&b.velocity))
     });
+}
+
+/// What makes a note impossible to write down, if anything.
+pub(crate) fn note_fault(note: &Note) -> Option<String> {
+    let Note {
+        onset_s,
+        offset_s,
+        pitch,
+        velocity,
+    } = *note;
+    if !onset_s.is_finite() || onset_s < 0.0 {
+        return Some(format!("its onset is {onset_s} s; expected 0 or more"));
+    }
+    if !offset_s.is_finite() || offset_s < onset_s {
+        return Some(format!(
+            "its offset is {offset_s} s; expected no less than its onset, {onset_s} s"
+        ));
+    }
+    if pitch > 127 {
+        return Some(format!("its pitch is {pitch}; expected 0 to 127"));
+    }
+    if !(1..=127).contains(&velocity) {
+        return Some(format!("its velocity is {velocity}; expected 1 to 127"));
+    }
+    None
 }

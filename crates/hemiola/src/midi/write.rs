@@ -1,0 +1,269 @@
+//! From notes to bytes.
+
+use std::path::Path;
+
+use midly::num::{u4, u7, u15, u24, u28};
+use midly::{
+    Format, Header, MetaMessage, MidiMessage, Smf, Timing, Track, TrackEvent, TrackEventKind,
+};
+
+use super::read::SUSTAIN_CONTROLLER;
+use super::{LONGEST_S, PedalEvent, note_fault};
+use crate::formats::write_atomically;
+use crate::music::Note;
+use crate::{Error, Result};
+
+/// Ticks are never coarser than this, so that times are off by half of it at most.
+const COARSEST_TICK_S: f64 = 0.001;
+/// Ticks per quarter note are a multiple of this, so that notes of every usual length have whole ticks.
+const RESOLUTION_STEP: f64 = 480.0;
+/// What the format can hold (24 bits of microseconds per quarter) and a tempo still means something.
+const TEMPI_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
+
+/// How to write a MIDI file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WriteOptions<'a> {
+    /// General MIDI program, 0–127.
+    pub program: u8,
+    /// Quarter notes per minute, 4–1000: sets the bar lines others see, not when notes sound.
+    pub tempo_bpm: f64,
+    /// The name of the track.
+    pub name: String,
+    /// A text at the start of the file, such as which model made it.
+    pub text: Option<String>,
+    /// Moves of the sustain pedal, in any order.
+    pub pedal: &'a [PedalEvent],
+}
+
+impl Default for WriteOptions<'_> {
+    /// A piano at 120 BPM.
+    fn default() -> Self {
+        Self {
+            program: 0,
+            tempo_bpm: 120.0,
+            name: String::new(),
+            text: None,
+            pedal: &[],
+        }
+    }
+}
+
+/// Writes notes as a MIDI file, which appears whole or not at all; see [`encode_midi`].
+///
+/// # Errors
+/// As [`encode_midi`], or the file cannot be written.
+pub fn write_midi(path: impl AsRef<Path>, notes: &[Note], options: &WriteOptions) -> Result<()> {
+    let bytes = encode_midi(notes, options)?;
+    write_atomically(path, |out| std::io::Write::write_all(out, &bytes))
+}
+
+/// The bytes of a MIDI file of type 1 with the notes, in any order, on one track; the same for the same notes.
+///
+/// Times are rounded to ticks of 1 ms or less, lengths to a tick at least.
+/// A note still sounding when its pitch begins again ends there; of notes that begin at the same tick and pitch, one remains, as long and as loud as the longest and the loudest.
+///
+/// # Errors
+/// A note, pedal event or option is out of its range.
+///
+/// ```
+/// use hemiola::midi::{Score, WriteOptions, encode_midi};
+/// use hemiola::music::Note;
+///
+/// let notes = [Note { onset_s: 0.5, offset_s: 1.25, pitch: 60, velocity: 80 }];
+/// let bytes = encode_midi(&notes, &WriteOptions::default())?;
+/// assert_eq!(Score::from_bytes(&bytes, "memory")?.notes(), notes);
+/// # Ok::<(), hemiola::Error>(())
+/// ```
+pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
+    let clock = Clock::new(options.tempo_bpm)?;
+    if options.program > 127 {
+        return Err(Error::config(format!(
+            "MIDI program {}; expected 0 to 127",
+            options.program
+        )));
+    }
+    let mut events = note_events(notes, &clock)?;
+    for (index, pedal) in options.pedal.iter().enumerate() {
+        let tick = (pedal.value <= 127)
+            .then(|| clock.tick(pedal.time_s))
+            .flatten();
+        let tick = tick.ok_or_else(|| {
+            Error::config(format!(
+                "pedal event {} has the time {} s and the value {}; expected 0 s to a day and 0 to 127",
+                index + 1,
+                pedal.time_s,
+                pedal.value
+            ))
+        })?;
+        events.push((tick, Message::Pedal(pedal.value)));
+    }
+    // At one tick the pedal moves first, so that it holds notes that end there, and notes end before others begin.
+    events.sort_by_key(|&(tick, message)| match message {
+        Message::Pedal(_) => (tick, 0, 0),
+        Message::Off { pitch } => (tick, 1, pitch),
+        Message::On { pitch, .. } => (tick, 2, pitch),
+    });
+
+    let mut conductor = vec![meta(MetaMessage::Tempo(u24::new(
+        clock.microseconds_per_quarter,
+    )))];
+    if let Some(text) = &options.text {
+        conductor.push(meta(MetaMessage::Text(text.as_bytes())));
+    }
+    conductor.push(meta(MetaMessage::EndOfTrack));
+
+    let mut track = Vec::with_capacity(events.len() + 3);
+    if !options.name.is_empty() {
+        track.push(meta(MetaMessage::TrackName(options.name.as_bytes())));
+    }
+    let program = u7::new(options.program);
+    track.push(event(0, MidiMessage::ProgramChange { program }));
+    let mut now = 0;
+    for (tick, message) in events {
+        track.push(event(tick - now, message.midi()));
+        now = tick;
+    }
+    track.push(meta(MetaMessage::EndOfTrack));
+    encode(&clock, vec![conductor, track])
+}
+
+fn encode(clock: &Clock, tracks: Vec<Track>) -> Result<Vec<u8>> {
+    let file = Smf {
+        header: Header::new(
+            Format::Parallel,
+            Timing::Metrical(u15::new(clock.resolution)),
+        ),
+        tracks,
+    };
+    let mut bytes = Vec::new();
+    file.write_std(&mut bytes).map_err(|fault| {
+        Error::config(format!("the notes do not fit into a MIDI file: {fault}"))
+    })?;
+    Ok(bytes)
+}
+
+struct Clock {
+    resolution: u16,
+    microseconds_per_quarter: u32,
+    ticks_per_second: f64,
+}
+
+impl Clock {
+    fn new(bpm: f64) -> Result<Self> {
+        if !TEMPI_BPM.contains(&bpm) {
+            return Err(Error::config(format!(
+                "a tempo of {bpm} BPM; expected {} to {}",
+                TEMPI_BPM.start(),
+                TEMPI_BPM.end()
+            )));
+        }
+        let microseconds = (6e7 / bpm).round();
+        let coarsest = microseconds / 1e6 / COARSEST_TICK_S;
+        let resolution = (coarsest / RESOLUTION_STEP).ceil() * RESOLUTION_STEP;
+        Ok(Self {
+            resolution: resolution as u16,
+            microseconds_per_quarter: microseconds as u32,
+            ticks_per_second: resolution * 1e6 / microseconds,
+        })
+    }
+
+    /// `None` before the start or after a day.
+    fn tick(&self, time_s: f64) -> Option<u32> {
+        let possible = (0.0..=LONGEST_S).contains(&time_s);
+        possible.then(|| (time_s * self.ticks_per_second).round() as u32)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Message {
+    Pedal(u8),
+    Off { pitch: u8 },
+    On { pitch: u8, velocity: u8 },
+}
+
+impl Message {
+    fn midi(self) -> MidiMessage {
+        match self {
+            Self::Pedal(value) => MidiMessage::Controller {
+                controller: u7::new(SUSTAIN_CONTROLLER),
+                value: u7::new(value),
+            },
+            Self::Off { pitch } => MidiMessage::NoteOff {
+                key: u7::new(pitch),
+                vel: u7::new(0),
+            },
+            Self::On { pitch, velocity } => MidiMessage::NoteOn {
+                key: u7::new(pitch),
+                vel: u7::new(velocity),
+            },
+        }
+    }
+}
+
+struct Ticked {
+    pitch: u8,
+    start: u32,
+    end: u32,
+    velocity: u8,
+}
+
+/// The begin and end of each note, by tick.
+fn note_events(notes: &[Note], clock: &Clock) -> Result<Vec<(u32, Message)>> {
+    let mut ticked = Vec::with_capacity(notes.len());
+    for (index, note) in notes.iter().enumerate() {
+        let fault = |what| Error::config(format!("note {} cannot be written: {what}", index + 1));
+        if let Some(what) = note_fault(note) {
+            return Err(fault(what));
+        }
+        let (Some(start), Some(end)) = (clock.tick(note.onset_s), clock.tick(note.offset_s)) else {
+            return Err(fault(format!(
+                "it ends at {} s; expected within a day",
+                note.offset_s
+            )));
+        };
+        ticked.push(Ticked {
+            pitch: note.pitch,
+            start,
+            end: end.max(start + 1),
+            velocity: note.velocity,
+        });
+    }
+    ticked.sort_by_key(|note| (note.pitch, note.start));
+    ticked.dedup_by(|later, earlier| {
+        let same = (later.pitch, later.start) == (earlier.pitch, earlier.start);
+        if same {
+            earlier.end = earlier.end.max(later.end);
+            earlier.velocity = earlier.velocity.max(later.velocity);
+        }
+        same
+    });
+
+    let mut events = Vec::with_capacity(2 * ticked.len());
+    for (index, note) in ticked.iter().enumerate() {
+        let next = ticked
+            .get(index + 1)
+            .filter(|next| next.pitch == note.pitch);
+        let end = next.map_or(note.end, |next| note.end.min(next.start));
+        let (pitch, velocity) = (note.pitch, note.velocity);
+        events.push((note.start, Message::On { pitch, velocity }));
+        events.push((end, Message::Off { pitch }));
+    }
+    Ok(events)
+}
+
+fn meta(message: MetaMessage) -> TrackEvent {
+    TrackEvent {
+        delta: u28::new(0),
+        kind: TrackEventKind::Meta(message),
+    }
+}
+
+fn event(delta: u32, message: MidiMessage) -> TrackEvent<'static> {
+    TrackEvent {
+        delta: u28::new(delta),
+        kind: TrackEventKind::Midi {
+            channel: u4::new(0),
+            message,
+        },
+    }
+}
