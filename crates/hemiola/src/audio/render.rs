@@ -18,6 +18,13 @@ const BLOCK: usize = 32;
 /// Synthesis below this rate folds the top of bright samples into the audible range, so lower output rates are
 /// synthesized at a multiple and band-limited.
 const MIN_SYNTH_RATE: u32 = 32_000;
+/// The synthesizer does not strike notes at all that would be 60 dB below full level: velocity 8 in some fonts.
+const SOFTEST: f64 = 10.0;
+/// The synthesizer's own choice.
+const MASTER_VOLUME: f32 = 0.5;
+/// The synthesizer drops voices once they are 60 dB below full level, soft notes soon after their beginning; it works
+/// this much louder, so that this never happens, and the result is divided by it.
+const HEADROOM: f32 = 1024.0;
 const DRUM_CHANNEL: i32 = 9;
 
 /// What one instrument plays.
@@ -52,7 +59,8 @@ pub struct RenderOptions {
     /// read, so that all partials, decays and noises move together, as with a tape that runs faster; the times of the
     /// notes do not change.
     pub detune_cents: f64,
-    /// Velocities become 127·(v/127)^exponent; above 1 soft notes get softer.
+    /// Velocities become 127·(v/127)^exponent; above 1 soft notes get softer. None gets below 10,
+    /// where the synthesizer would leave notes out.
     pub velocity_exponent: f64,
     /// The synthesizer's own reverberation and chorus.
     pub effects: bool,
@@ -154,6 +162,8 @@ impl Renderer {
             Error::config(format!("cannot synthesize at {told_rate:.0} Hz: {error}"))
         })?;
 
+        synth.set_master_volume(MASTER_VOLUME * HEADROOM);
+
         let mut events = VecDeque::new();
         for (part, channel) in parts.iter().zip(self.set_up_channels(&mut synth, parts)?) {
             for (time_s, action) in part_events(part, options)? {
@@ -188,7 +198,7 @@ impl Renderer {
             }
             synth.render(&mut left, &mut right);
             mono.extend(left.iter().zip(&right).map(|(left, right)| {
-                options.left_share * left + (1.0 - options.left_share) * right
+                (options.left_share * left + (1.0 - options.left_share) * right) / HEADROOM
             }));
         }
         let mut samples = decimate(&mono, factor);
@@ -287,7 +297,7 @@ fn part_events(part: &Part<'_>, options: &RenderOptions) -> Result<Vec<(f64, Act
             })?;
         let next = &mut next_onset[usize::from(key)];
         let loudness = (f64::from(note.velocity) / 127.0).powf(options.velocity_exponent);
-        let velocity = (127.0 * loudness).round().clamp(1.0, 127.0) as u8;
+        let velocity = (127.0 * loudness).round().clamp(SOFTEST, 127.0) as u8;
         events.push((note.onset_s, Action::Strike(key, velocity)));
         events.push((note.offset_s.min(*next), Action::Release(key)));
         *next = note.onset_s;
