@@ -1,3 +1,12 @@
 //! Audio in and out: decode, resample, write, render.
 
+mod decode;
 pub mod render;
+mod resample;
+mod source;
+mod write;
+
+pub use decode::{AudioStream, read_mono};
+pub use resample::{Resampler, resample};
+pub use source::Source;
+pub use write::{WavFormat, write_wav};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 
+use crate::audio::resample;
 use crate::error::{Error, Result};
 use crate::midi::PedalEvent;
 use crate::music::Note;
@@ -201,7 +202,7 @@ impl Renderer {
                 (options.left_share * left + (1.0 - options.left_share) * right) / HEADROOM
             }));
         }
-        let mut samples = decimate(&mono, factor);
+        let mut samples = resample(&mono, synth_rate, options.sample_rate)?;
         samples.truncate(length);
         Ok(samples)
     }
@@ -308,49 +309,4 @@ fn part_events(part: &Part<'_>, options: &RenderOptions) -> Result<Vec<(f64, Act
             .map(|change| (change.time_s, Action::Pedal(change.value))),
     );
     Ok(events)
-}
-
-/// Every `factor`-th sample after a zero-phase windowed-sinc low-pass that passes up to 0.92 of the new Nyquist
-/// frequency and is 80 dB down where folding begins to reach below it.
-fn decimate(samples: &[f32], factor: usize) -> Vec<f32> {
-    if factor == 1 {
-        return samples.to_vec();
-    }
-    let half = 32 * factor;
-    let cutoff = 0.955 / factor as f64;
-    let taps: Vec<f32> = (0..=2 * half)
-        .map(|tap| {
-            let x = tap as f64 - half as f64;
-            let angle = std::f64::consts::PI * (x / (half as f64 + 1.0) + 1.0);
-            let blackman = 0.42 - 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos();
-            let arc = std::f64::consts::PI * x * cutoff;
-            let sinc = if x == 0.0 { 1.0 } else { arc.sin() / arc };
-            (cutoff * sinc * blackman) as f32
-        })
-        .collect();
-    let mut padded = vec![0.0; half];
-    padded.extend_from_slice(samples);
-    padded.resize(padded.len() + half, 0.0);
-    padded
-        .windows(taps.len())
-        .step_by(factor)
-        .map(|window| dot(window, &taps))
-        .collect()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a
-        .chunks_exact(16)
-        .remainder()
-        .iter()
-        .zip(b.chunks_exact(16).remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    sums.iter().sum::<f32>() + rest
 }

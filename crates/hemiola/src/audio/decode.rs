@@ -1,0 +1,482 @@
+//! Recordings of any format as a stream of mono blocks at one sample rate, in constant memory.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::{FormatReader, Track, TrackType};
+use symphonia::core::io::MediaSource;
+use symphonia::core::packet::Packet;
+
+use super::Resampler;
+use super::source::{FORMATS, open_file, open_stream, probe};
+use crate::{Error, Result};
+
+/// Samples beyond this magnitude (full scale is 1) are taken for damage, as NaN is: sums of their squares would overflow.
+const LARGEST_SAMPLE: f32 = 1e12;
+
+/// Damaged packets that get a warning of their own; the rest are counted in one more.
+const MAX_DAMAGE_WARNINGS: usize = 5;
+
+/// After this many failures in a row to find a next packet, the stream is taken to have ended.
+const MAX_FAILURES_IN_A_ROW: usize = 64;
+
+/// The longest stretch of lost packets that is replaced by silence, in seconds; a longer one is more likely a damaged time stamp.
+const MAX_SILENCE_S: u64 = 600;
+
+/// A stream that ends this much before what its container states is called truncated, in seconds. Containers round, and encoders pad.
+const TRUNCATION_TOLERANCE_S: f64 = 0.1;
+
+/// A recording, decoded, mixed to mono (the mean of its channels) and resampled, as a stream of blocks.
+///
+/// Sample `n` of all that [`next_block`](Self::next_block) yields is the recording at `n / sample_rate` seconds: encoder delay is trimmed where the container states it,
+/// and damaged packets become silence, so that what follows keeps its time.
+pub struct AudioStream {
+    name: PathBuf,
+    container: Box<dyn FormatReader>,
+    codec: Codec,
+    resampler: Resampler,
+    sample_rate: u32,
+    source_sample_rate: u32,
+    source_channels: usize,
+    duration_s: Option<f64>,
+    /// Whether `block` holds samples that `next_block` has not yet handed out.
+    ready: bool,
+    ended: bool,
+    block: Vec<f32>,
+    planes: Vec<Vec<f32>>,
+    mono: Vec<f32>,
+    /// Source frames since the sample rate last changed, and the seconds before that.
+    frames: u64,
+    seconds_before: f64,
+    damage: Damage,
+}
+
+/// The track being decoded.
+struct Codec {
+    decoder: Box<dyn AudioDecoder>,
+    track: u32,
+    /// Whether time stamps count frames, so that a lost packet shows as a gap.
+    counts_frames: bool,
+    /// The time stamp at which the next packet should start.
+    expected: Option<i64>,
+    /// Frames that the container states exactly.
+    stated_frames: Option<u64>,
+    decoded_frames: u64,
+}
+
+impl AudioStream {
+    /// Opens a file (or a named pipe) to be read at `sample_rate` Hz, and decodes its first block.
+    ///
+    /// Errors say whether the file is missing, empty, not audio, in a format that is not supported, or damaged beyond use.
+    pub fn open(path: impl AsRef<Path>, sample_rate: u32) -> Result<Self> {
+        let path = path.as_ref();
+        Self::start(path, open_file(path)?, sample_rate)
+    }
+
+    /// Reads from something that cannot seek, such as standard input. `name` is what errors call it.
+    ///
+    /// M4A, MP4, AIFF and CAF may keep their index at the end; such a stream is first copied to a temporary file. All others are decoded as they arrive.
+    pub fn from_reader(
+        reader: impl Read + Send + Sync + 'static,
+        name: &str,
+        sample_rate: u32,
+    ) -> Result<Self> {
+        let name = Path::new(name);
+        Self::start(name, open_stream(name, reader)?, sample_rate)
+    }
+
+    fn start(name: &Path, source: Box<dyn MediaSource>, sample_rate: u32) -> Result<Self> {
+        if sample_rate == 0 {
+            return Err(Error::config(
+                "audio cannot be read at 0 Hz; ask for the rate a model expects, such as 16000",
+            ));
+        }
+        let container = probe(name, source)?;
+        let (codec, parameters) = Codec::new(name, container.as_ref())?;
+        let source_sample_rate = parameters.sample_rate.unwrap_or(sample_rate);
+        let mut stream = Self {
+            name: name.to_path_buf(),
+            duration_s: stated_duration_s(container.as_ref(), codec.track),
+            resampler: new_resampler(name, source_sample_rate, sample_rate)?,
+            container,
+            codec,
+            sample_rate,
+            source_sample_rate,
+            source_channels: parameters.channels.map_or(1, |channels| channels.count()),
+            ready: false,
+            ended: false,
+            block: Vec::new(),
+            planes: Vec::new(),
+            mono: Vec::new(),
+            frames: 0,
+            seconds_before: 0.0,
+            damage: Damage::default(),
+        };
+        stream.ready = stream.advance()?;
+        Ok(stream)
+    }
+
+    /// The rate of what [`next_block`](Self::next_block) yields, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// The rate of the recording, in Hz; in a chained stream that of the part being read.
+    pub fn source_sample_rate(&self) -> u32 {
+        self.source_sample_rate
+    }
+
+    pub fn source_channels(&self) -> usize {
+        self.source_channels
+    }
+
+    /// The duration that the container states, for showing progress: the stream may turn out shorter or longer.
+    pub fn duration_s(&self) -> Option<f64> {
+        self.duration_s
+    }
+
+    /// What was wrong with the recording so far though it could be read, in words for its owner: damaged packets, a missing end.
+    pub fn warnings(&self) -> &[String] {
+        &self.damage.warnings
+    }
+
+    /// The next samples, never none; `None` at the end.
+    ///
+    /// A sample that is not a finite number is an error, as is a stream that states audio of which nothing can be decoded. After an error the stream has ended.
+    pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
+        if !std::mem::take(&mut self.ready) && !self.advance()? {
+            return Ok(None);
+        }
+        Ok(Some(&self.block))
+    }
+
+    /// Fills `block`; false when there is nothing more to fill it with.
+    fn advance(&mut self) -> Result<bool> {
+        let filled = self.fill();
+        if filled.is_err() {
+            self.ended = true;
+        }
+        filled
+    }
+
+    fn fill(&mut self) -> Result<bool> {
+        self.block.clear();
+        while self.block.is_empty() && !self.ended {
+            match self.next_packet()? {
+                Some(packet) => self.decode(&packet)?,
+                None => self.end()?,
+            }
+        }
+        Ok(!self.block.is_empty())
+    }
+
+    /// The next packet of the track; `None` at the end of the stream, be it sound or damaged.
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        let mut failures = 0;
+        loop {
+            match self.container.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.codec.track => return Ok(Some(packet)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(SymphoniaError::ResetRequired) => self.start_next_link()?,
+                Err(SymphoniaError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                    self.damage.truncated = true;
+                    return Ok(None);
+                }
+                Err(SymphoniaError::IoError(error)) => return Err(Error::io(&self.name, error)),
+                Err(error) => {
+                    let time_s = self.time_s();
+                    self.damage.packet(time_s, &error);
+                    failures += 1;
+                    if failures == MAX_FAILURES_IN_A_ROW {
+                        self.damage.truncated = true;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next of several streams chained in one file, each with a header of its own.
+    fn start_next_link(&mut self) -> Result<()> {
+        let decoded_frames = self.codec.decoded_frames;
+        self.codec = Codec::new(&self.name, self.container.as_ref())?.0;
+        self.codec.decoded_frames = decoded_frames;
+        // What a container states is the length of its first link.
+        self.codec.stated_frames = None;
+        Ok(())
+    }
+
+    fn decode(&mut self, packet: &Packet) -> Result<()> {
+        let time_s = self.time_s();
+        let start = packet.pts.get();
+        let expected = *self.codec.expected.get_or_insert(start);
+        let decoded = match self.codec.decoder.decode(packet) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.damage.packet(time_s, &error);
+                return Ok(());
+            }
+        };
+        let rate = decoded.spec().rate();
+        decoded.copy_to_vecs_planar(&mut self.planes);
+        let frames = self.planes.first().map_or(0, Vec::len);
+        if rate != self.source_sample_rate && frames > 0 {
+            self.change_rate(rate)?;
+        }
+        if self.codec.counts_frames {
+            let lost = u64::try_from(start.saturating_sub(expected)).unwrap_or(0);
+            if lost > 0 {
+                self.fill_gap(lost)?;
+            }
+            let end = start.saturating_add_unsigned(packet.block_dur().get());
+            self.codec.expected = Some(end.max(expected));
+        }
+        if frames == 0 {
+            return Ok(());
+        }
+        self.source_channels = self.planes.len();
+        mix_to_mono(&self.planes, &mut self.mono);
+        self.check_finite()?;
+        self.frames += frames as u64;
+        self.codec.decoded_frames += frames as u64;
+        self.resampler.push(&self.mono, &mut self.block)
+    }
+
+    fn fill_gap(&mut self, lost: u64) -> Result<()> {
+        if lost > MAX_SILENCE_S * u64::from(self.source_sample_rate) {
+            return Ok(());
+        }
+        self.damage.gap(
+            self.time_s(),
+            lost as f64 / f64::from(self.source_sample_rate),
+        );
+        const SILENCE: [f32; 4096] = [0.0; 4096];
+        let mut left = lost;
+        while left > 0 {
+            let now = left.min(SILENCE.len() as u64);
+            self.resampler
+                .push(&SILENCE[..now as usize], &mut self.block)?;
+            left -= now;
+        }
+        self.frames += lost;
+        self.codec.decoded_frames += lost;
+        Ok(())
+    }
+
+    fn change_rate(&mut self, rate: u32) -> Result<()> {
+        let resampler = new_resampler(&self.name, rate, self.sample_rate)?;
+        let mut before = std::mem::replace(&mut self.resampler, resampler);
+        before.finish(&mut self.block)?;
+        self.seconds_before = self.time_s();
+        if self.frames > 0 {
+            self.damage.warnings.push(format!(
+                "the sample rate changes from {} to {rate} Hz at {:.3} s; both parts are read at {} Hz",
+                self.source_sample_rate, self.seconds_before, self.sample_rate
+            ));
+        }
+        self.frames = 0;
+        self.source_sample_rate = rate;
+        Ok(())
+    }
+
+    fn check_finite(&self) -> Result<()> {
+        let sound = |sample: &f32| sample.abs() <= LARGEST_SAMPLE;
+        // One pass without a branch; the place is looked for only when it is needed.
+        if self
+            .mono
+            .iter()
+            .fold(true, |all, sample| all & sound(sample))
+        {
+            return Ok(());
+        }
+        let at = self.mono.iter().position(|sample| !sound(sample));
+        let at = at.unwrap_or(0);
+        let time_s = self.time_s() + at as f64 / f64::from(self.source_sample_rate);
+        Err(Error::input(
+            &self.name,
+            format!(
+                "the sample at {time_s:.6} s is {}; expected finite numbers around ±1. Repair or export the recording again, for example as 16-bit or 24-bit",
+                self.mono.get(at).copied().unwrap_or(f32::NAN)
+            ),
+        ))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.ended = true;
+        let decoded = self.codec.decoded_frames;
+        let stated = self.codec.stated_frames.unwrap_or(0);
+        if decoded == 0 && (stated > 0 || self.damage.truncated || self.damage.packets > 0) {
+            return Err(Error::input(&self.name, self.damage.nothing_decoded()));
+        }
+        let missing_s = stated.saturating_sub(decoded) as f64 / f64::from(self.source_sample_rate);
+        if self.damage.truncated || missing_s > TRUNCATION_TOLERANCE_S {
+            let mut warning = format!(
+                "the recording is truncated: it ends at {:.3} s",
+                self.time_s()
+            );
+            if missing_s > 0.0 {
+                warning += &format!(", {missing_s:.3} s before the end its header states");
+            }
+            self.damage.warnings.push(warning);
+        }
+        self.resampler.finish(&mut self.block)
+    }
+
+    /// Where in the recording the next sample is.
+    fn time_s(&self) -> f64 {
+        self.seconds_before + self.frames as f64 / f64::from(self.source_sample_rate)
+    }
+}
+
+impl Codec {
+    fn new(name: &Path, container: &dyn FormatReader) -> Result<(Self, AudioCodecParameters)> {
+        let no_audio = || {
+            Error::input(
+                name,
+                format!("holds no audio track that hemiola can decode. It reads {FORMATS}"),
+            )
+        };
+        let track = container
+            .default_track(TrackType::Audio)
+            .ok_or_else(no_audio)?;
+        let parameters = track
+            .codec_params
+            .as_ref()
+            .and_then(|codec| codec.audio())
+            .ok_or_else(no_audio)?;
+        // Without an encoder's tag, an MPEG stream's length is a guess from its bit rate; nothing may be trimmed by it.
+        let guessed = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&parameters.codec)
+            && track.delay.is_none();
+        let options = AudioDecoderOptions::default().gapless(!guessed);
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(parameters, &options)
+            .map_err(|error| {
+                let codec = if parameters.codec == CODEC_ID_OPUS { "Opus" } else { "its audio codec" };
+                Error::input(
+                    name,
+                    format!("{codec} cannot be decoded ({error}). Convert it, for example to FLAC; hemiola reads {FORMATS}"),
+                )
+            })?;
+        let codec = Self {
+            decoder,
+            track: track.id,
+            counts_frames: counts_frames(track, parameters),
+            expected: None,
+            stated_frames: track.num_frames.filter(|_| !guessed),
+            decoded_frames: 0,
+        };
+        Ok((codec, parameters.clone()))
+    }
+}
+
+fn counts_frames(track: &Track, parameters: &AudioCodecParameters) -> bool {
+    track.time_base.is_some_and(|base| {
+        base.numer.get() == 1 && Some(base.denom.get()) == parameters.sample_rate
+    })
+}
+
+fn stated_duration_s(container: &dyn FormatReader, id: u32) -> Option<f64> {
+    let track = container.tracks().iter().find(|track| track.id == id)?;
+    let base = track.time_base?;
+    let ticks = track.duration?.get();
+    Some(ticks as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
+}
+
+fn new_resampler(name: &Path, from: u32, to: u32) -> Result<Resampler> {
+    Resampler::new(from, to).map_err(|error| Error::input(name, error.to_string()))
+}
+
+/// The mean of the channels. `planes` holds one vector per channel, all of one length.
+fn mix_to_mono(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
+    mono.clear();
+    let Some((first, others)) = planes.split_first() else {
+        return;
+    };
+    mono.extend_from_slice(first);
+    if others.is_empty() {
+        return;
+    }
+    for plane in others {
+        for (sum, sample) in mono.iter_mut().zip(plane) {
+            *sum += sample;
+        }
+    }
+    let scale = 1.0 / planes.len() as f32;
+    for sum in mono {
+        *sum *= scale;
+    }
+}
+
+/// What is wrong with a recording that can be read nonetheless.
+#[derive(Default)]
+struct Damage {
+    packets: usize,
+    truncated: bool,
+    first_error: Option<String>,
+    warnings: Vec<String>,
+    /// Where in `warnings` the damaged packets beyond the first few are counted.
+    counted_at: Option<usize>,
+    reported: usize,
+}
+
+impl Damage {
+    fn packet(&mut self, time_s: f64, error: &SymphoniaError) {
+        self.packets += 1;
+        self.first_error.get_or_insert_with(|| error.to_string());
+        self.report(format!(
+            "a damaged packet at {time_s:.3} s was skipped ({error})"
+        ));
+    }
+
+    fn gap(&mut self, time_s: f64, lost_s: f64) {
+        self.report(format!(
+            "{lost_s:.3} s from {time_s:.3} s on are missing; they were filled with silence"
+        ));
+    }
+
+    fn report(&mut self, warning: String) {
+        self.reported += 1;
+        if self.reported <= MAX_DAMAGE_WARNINGS {
+            self.warnings.push(warning);
+            return;
+        }
+        let more = self.reported - MAX_DAMAGE_WARNINGS;
+        let count = format!("{more} more damaged places");
+        let at = *self.counted_at.get_or_insert(self.warnings.len());
+        match self.warnings.get_mut(at) {
+            Some(warning) => *warning = count,
+            None => self.warnings.push(count),
+        }
+    }
+
+    fn nothing_decoded(&self) -> String {
+        match &self.first_error {
+            Some(error) => format!(
+                "none of its audio can be decoded: {} damaged packets, the first because: {error}. Is it complete, and really audio?",
+                self.packets
+            ),
+            None => "ends before its first packet of audio; is it a truncated download or copy?"
+                .to_string(),
+        }
+    }
+}
+
+/// A whole recording as mono samples at `sample_rate` Hz; as [`AudioStream`], collected. Its warnings go to the log.
+pub fn read_mono(path: impl AsRef<Path>, sample_rate: u32) -> Result<Vec<f32>> {
+    let path = path.as_ref();
+    let mut stream = AudioStream::open(path, sample_rate)?;
+    let mut samples = Vec::new();
+    while let Some(block) = stream.next_block()? {
+        samples.extend_from_slice(block);
+    }
+    for warning in stream.warnings() {
+        log::warn!("{}: {warning}", path.display());
+    }
+    Ok(samples)
+}
