@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 
+use crate::audio::resample;
 use crate::error::{Error, Result};
 use crate::midi::PedalEvent;
 use crate::music::Note;
@@ -18,6 +19,13 @@ const BLOCK: usize = 32;
 /// Synthesis below this rate folds the top of bright samples into the audible range, so lower output rates are
 /// synthesized at a multiple and band-limited.
 const MIN_SYNTH_RATE: u32 = 32_000;
+/// The synthesizer does not strike notes at all that would be 60 dB below full level: velocity 8 in some fonts.
+const SOFTEST: f64 = 10.0;
+/// The synthesizer's own choice.
+const MASTER_VOLUME: f32 = 0.5;
+/// The synthesizer drops voices once they are 60 dB below full level, soft notes soon after their beginning; it works
+/// this much louder, so that this never happens, and the result is divided by it.
+const HEADROOM: f32 = 1024.0;
 const DRUM_CHANNEL: i32 = 9;
 
 /// What one instrument plays.
@@ -52,7 +60,8 @@ pub struct RenderOptions {
     /// read, so that all partials, decays and noises move together, as with a tape that runs faster; the times of the
     /// notes do not change.
     pub detune_cents: f64,
-    /// Velocities become 127·(v/127)^exponent; above 1 soft notes get softer.
+    /// Velocities become 127·(v/127)^exponent; above 1 soft notes get softer. None gets below 10,
+    /// where the synthesizer would leave notes out.
     pub velocity_exponent: f64,
     /// The synthesizer's own reverberation and chorus.
     pub effects: bool,
@@ -154,6 +163,8 @@ impl Renderer {
             Error::config(format!("cannot synthesize at {told_rate:.0} Hz: {error}"))
         })?;
 
+        synth.set_master_volume(MASTER_VOLUME * HEADROOM);
+
         let mut events = VecDeque::new();
         for (part, channel) in parts.iter().zip(self.set_up_channels(&mut synth, parts)?) {
             for (time_s, action) in part_events(part, options)? {
@@ -188,10 +199,10 @@ impl Renderer {
             }
             synth.render(&mut left, &mut right);
             mono.extend(left.iter().zip(&right).map(|(left, right)| {
-                options.left_share * left + (1.0 - options.left_share) * right
+                (options.left_share * left + (1.0 - options.left_share) * right) / HEADROOM
             }));
         }
-        let mut samples = decimate(&mono, factor);
+        let mut samples = resample(&mono, synth_rate, options.sample_rate)?;
         samples.truncate(length);
         Ok(samples)
     }
@@ -287,7 +298,7 @@ fn part_events(part: &Part<'_>, options: &RenderOptions) -> Result<Vec<(f64, Act
             })?;
         let next = &mut next_onset[usize::from(key)];
         let loudness = (f64::from(note.velocity) / 127.0).powf(options.velocity_exponent);
-        let velocity = (127.0 * loudness).round().clamp(1.0, 127.0) as u8;
+        let velocity = (127.0 * loudness).round().clamp(SOFTEST, 127.0) as u8;
         events.push((note.onset_s, Action::Strike(key, velocity)));
         events.push((note.offset_s.min(*next), Action::Release(key)));
         *next = note.onset_s;
@@ -298,49 +309,4 @@ fn part_events(part: &Part<'_>, options: &RenderOptions) -> Result<Vec<(f64, Act
             .map(|change| (change.time_s, Action::Pedal(change.value))),
     );
     Ok(events)
-}
-
-/// Every `factor`-th sample after a zero-phase windowed-sinc low-pass that passes up to 0.92 of the new Nyquist
-/// frequency and is 80 dB down where folding begins to reach below it.
-fn decimate(samples: &[f32], factor: usize) -> Vec<f32> {
-    if factor == 1 {
-        return samples.to_vec();
-    }
-    let half = 32 * factor;
-    let cutoff = 0.955 / factor as f64;
-    let taps: Vec<f32> = (0..=2 * half)
-        .map(|tap| {
-            let x = tap as f64 - half as f64;
-            let angle = std::f64::consts::PI * (x / (half as f64 + 1.0) + 1.0);
-            let blackman = 0.42 - 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos();
-            let arc = std::f64::consts::PI * x * cutoff;
-            let sinc = if x == 0.0 { 1.0 } else { arc.sin() / arc };
-            (cutoff * sinc * blackman) as f32
-        })
-        .collect();
-    let mut padded = vec![0.0; half];
-    padded.extend_from_slice(samples);
-    padded.resize(padded.len() + half, 0.0);
-    padded
-        .windows(taps.len())
-        .step_by(factor)
-        .map(|window| dot(window, &taps))
-        .collect()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a
-        .chunks_exact(16)
-        .remainder()
-        .iter()
-        .zip(b.chunks_exact(16).remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    sums.iter().sum::<f32>() + rest
 }

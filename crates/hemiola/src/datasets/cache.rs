@@ -23,6 +23,7 @@ use super::reserved::Reserved;
 use super::{DataSet, Performance, expression};
 use crate::audio::render::{Part, RenderOptions, Renderer};
 use crate::error::{Error, Result};
+use crate::midi::PedalEvent;
 use crate::music::Note;
 
 /// Finished renditions between two writings of the index.
@@ -303,9 +304,10 @@ fn perform(rendition: &Rendition, recipe: &RenderRecipe, set: &dyn DataSet) -> R
             note.pitch = moved as u8;
         }
     }
-    played
-        .notes
-        .retain(|note| KEYS.contains(&i32::from(note.pitch)));
+    played.notes.retain(|note| {
+        let key = i32::from(note.pitch);
+        KEYS.contains(&key) && KEYS.contains(&(key + i32::from(rendition.body_semitones)))
+    });
     played.notes = super::performance::one_keyboard(played.notes);
     if !rendition.pedal {
         played.pedal.clear();
@@ -313,6 +315,13 @@ fn perform(rendition: &Rendition, recipe: &RenderRecipe, set: &dyn DataSet) -> R
         && rng.random_bool(recipe.variation.added_pedal.clamp(0.0, 1.0))
     {
         played.pedal = expression::legato_pedal(&played.notes, &mut rng);
+    }
+    if played.pedal.last().is_some_and(|change| change.value >= 64) {
+        // So that what the pedal holds counts as sounding to the end.
+        played.pedal.push(PedalEvent {
+            time_s: rendition.length_s / rendition.tempo,
+            value: 0,
+        });
     }
     Ok(played)
 }
