@@ -68,6 +68,16 @@ impl LogFrequencyConfig {
         self.fmin_hz * (bin as f64 / self.bins_per_octave as f64).exp2()
     }
 
+    /// Frames a second.
+    pub fn frames_per_second(&self) -> f64 {
+        f64::from(self.sample_rate) / self.hop_length as f64
+    }
+
+    /// Samples of the longest window.
+    pub fn longest_window(&self) -> usize {
+        self.windows.iter().map(|w| w.n_fft).max().unwrap_or(0)
+    }
+
     fn check(&self) -> Result<()> {
         if self.sample_rate == 0 || self.bins_per_octave == 0 || self.n_bins == 0 {
             return Err(Error::config(format!(

@@ -214,7 +214,8 @@ impl<'a> Windows<'a> {
 
     /// Takes all of `frames`, and decodes what whole windows cover; with `last`, everything.
     fn push(&mut self, frames: &mut Frames, last: bool) {
-        self.pending.append(frames);
+        self.pending.extend(frames);
+        frames.clear();
         let WindowConfig {
             frames: length,
             margin,
