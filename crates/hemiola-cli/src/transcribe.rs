@@ -257,20 +257,20 @@ fn transcribe_one(
     if let Target::Stdout(format) = target {
         let _turn = stdout.lock().unwrap_or_else(|e| e.into_inner());
         let mut out = std::io::stdout().lock();
-        formats::write_notes_to(&mut out, &notes, (*format).into(), &made_by)?;
+        out.write_all(&formats::encode_notes(&notes, (*format).into(), Some(&made_by))?)?;
         out.flush()?;
     }
-    for (path, format) in files {
-        write(&path, &notes, format, &made_by)?;
+    for (path, _) in files {
+        write(&path, &notes, &made_by)?;
     }
     Ok(())
 }
 
-fn write(path: &Path, notes: &[Note], format: NoteFormatArg, made_by: &str) -> Result<()> {
+fn write(path: &Path, notes: &[Note], made_by: &str) -> Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{}: cannot make this folder", folder.display()))?;
     }
-    formats::write_notes(path, notes, format.into(), made_by)?;
+    formats::write_notes(path, notes, Some(made_by))?;
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bundled;
 mod card;
 mod tensors;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
