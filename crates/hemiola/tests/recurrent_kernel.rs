@@ -303,8 +303,9 @@ fn backward_gives_the_numerical_gradients_at_every_level() {
                     &tape.expect("a tape was asked for"),
                     &y,
                     Some(lstm::State { h: &h, c: &c }),
+                    true,
                 );
-                let mut all = vec![gradients.x];
+                let mut all = vec![gradients.x.expect("it was asked for")];
                 for w in gradients.weights {
                     all.extend([w.input, w.hidden, w.bias.clone(), w.bias]);
                 }

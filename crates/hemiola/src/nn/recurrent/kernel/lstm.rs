@@ -72,8 +72,8 @@ struct Trace {
 
 /// The loss's gradients with respect to all that went into a layer.
 pub struct Gradients {
-    /// As the input
-    pub x: Vec<f32>,
+    /// As the input; absent if it was not asked for
+    pub x: Option<Vec<f32>>,
     /// One per direction
     pub weights: Vec<WeightGradients>,
     /// `[directions, batch, hidden]`
@@ -326,7 +326,8 @@ impl RowBlock for ForwardStep<'_> {
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
 ///
-/// `y`, `h` and `c` are the gradients of the output's fields of these names; `h` and `c` are zero where absent.
+/// `y` and `last` are the gradients of the output's `y` and of its final states, zero where absent. `wants_x` asks for the
+/// input's gradient, a third of the large products.
 ///
 /// # Panics
 /// If a slice's length does not fit `shape`.
@@ -338,6 +339,7 @@ pub fn backward(
     tape: &Tape,
     y: &[f32],
     last: Option<State<'_>>,
+    wants_x: bool,
 ) -> Gradients {
     check(shape, x, directions, last);
     let width = directions.len() * shape.hidden;
@@ -407,14 +409,18 @@ pub fn backward(
                 *sum += value;
             }
         }
-        let mut input = vec![0.0; frames * shape.input];
-        product::matmul(
-            &mut input,
-            [frames, shape.input, rows],
-            Matrix::rows(&gates, rows),
-            Matrix::rows(&packing.pack_rows(weights.input, shape.input), shape.input),
-            threads,
-        );
+        let input = wants_x.then(|| {
+            let mut input = vec![0.0; frames * shape.input];
+            let packed = packing.pack_rows(weights.input, shape.input);
+            product::matmul(
+                &mut input,
+                [frames, shape.input, rows],
+                Matrix::rows(&gates, rows),
+                Matrix::rows(&packed, shape.input),
+                threads,
+            );
+            input
+        });
         let weights = WeightGradients {
             input: packing.unpack_rows(&input_weights, shape.input, shape.input),
             hidden: packing.unpack_rows(&hidden_weights, units, shape.hidden),
@@ -434,26 +440,27 @@ pub fn backward(
     });
 
     let mut gradients = Gradients {
-        x: vec![0.0; x.len()],
+        x: None,
         weights: Vec::with_capacity(directions.len()),
         h: Vec::new(),
         c: Vec::new(),
     };
     for (input, weights, h, c) in parts {
-        for t in 0..shape.time {
-            for b in 0..shape.batch {
-                let to = order.row(shape, b, t) * shape.input;
-                let from = Order::TimeFirst.row(shape, b, t) * shape.input;
-                let to = &mut gradients.x[to..][..shape.input];
-                for (to, from) in to.iter_mut().zip(&input[from..][..shape.input]) {
-                    *to += from;
+        gradients.x = match (gradients.x, input) {
+            (None, input) => input,
+            (sum, None) => sum,
+            (Some(mut sum), Some(input)) => {
+                for (sum, value) in sum.iter_mut().zip(input) {
+                    *sum += value;
                 }
+                Some(sum)
             }
-        }
+        };
         gradients.weights.push(weights);
         gradients.h.extend(h);
         gradients.c.extend(c);
     }
+    gradients.x = (gradients.x).map(|x| order.from_time_first(shape, x, shape.input));
     gradients
 }
 

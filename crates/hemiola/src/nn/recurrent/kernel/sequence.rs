@@ -53,6 +53,20 @@ impl Order {
         }
         Cow::Owned(reordered)
     }
+
+    /// The inverse of [`Order::to_time_first`].
+    pub fn from_time_first(self, shape: Shape, sequence: Vec<f32>, width: usize) -> Vec<f32> {
+        if self == Self::TimeFirst {
+            return sequence;
+        }
+        // Exchanging the two outer dimensions twice restores them.
+        let exchanged = Shape {
+            batch: shape.time,
+            time: shape.batch,
+            ..shape
+        };
+        self.to_time_first(exchanged, &sequence, width).into_owned()
+    }
 }
 
 /// Where a direction keeps its states: `time + 1` slots in the order of time, so that the states before all frames are

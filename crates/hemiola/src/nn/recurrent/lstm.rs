@@ -1,0 +1,260 @@
+//! Layers of LSTMs in one or two directions, as PyTorch's `nn.LSTM`.
+//!
+//! Hochreiter and Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997.
+
+use burn::backend::Dispatch;
+use burn::config::Config;
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor};
+
+use super::operator::{self, LstmStart, RecurrentBackend};
+
+/// Sizes of an [`Lstm`].
+#[derive(Config, Debug)]
+pub struct LstmConfig {
+    /// Features of the input
+    pub input_size: usize,
+    /// Units per direction
+    pub hidden_size: usize,
+    #[config(default = 1)]
+    pub num_layers: usize,
+    #[config(default = false)]
+    pub bidirectional: bool,
+    /// Probability of dropping a value between two layers in training
+    #[config(default = 0.0)]
+    pub dropout: f64,
+}
+
+/// Layers of LSTMs; build it with [`LstmConfig::init`].
+#[derive(Module, Debug)]
+pub struct Lstm {
+    pub layers: Vec<LstmLayer>,
+    pub dropout: Dropout,
+}
+
+/// One layer.
+#[derive(Module, Debug)]
+pub struct LstmLayer {
+    pub forward: LstmDirection,
+    /// The direction from the last frame to the first
+    pub reverse: Option<LstmDirection>,
+}
+
+/// The parameters of one layer in one direction, gates packed i, f, g, o.
+#[derive(Module, Debug)]
+pub struct LstmDirection {
+    /// `[4 · hidden, input]`
+    pub weight_ih: Param<Tensor<2>>,
+    /// `[4 · hidden, hidden]`
+    pub weight_hh: Param<Tensor<2>>,
+    /// `[4 · hidden]`
+    pub bias_ih: Param<Tensor<1>>,
+    /// `[4 · hidden]`
+    pub bias_hh: Param<Tensor<1>>,
+}
+
+/// Hidden and cell states of all layers and directions, layer by layer: `[layers · directions, batch, hidden]` each.
+#[derive(Clone, Debug)]
+pub struct LstmState {
+    pub hidden: Tensor<3>,
+    pub cell: Tensor<3>,
+}
+
+impl LstmConfig {
+    /// Parameters are uniform in ±1/√hidden, as PyTorch's.
+    ///
+    /// # Panics
+    /// If `dropout` is outside 0 (included) to 1 (excluded).
+    pub fn init(&self, device: &Device) -> Lstm {
+        let bound = 1.0 / (self.hidden_size as f64).sqrt();
+        let uniform = Initializer::Uniform {
+            min: -bound,
+            max: bound,
+        };
+        let (hidden, rows) = (self.hidden_size, 4 * self.hidden_size);
+        let direction = |input: usize| LstmDirection {
+            weight_ih: uniform.init([rows, input], device),
+            weight_hh: uniform.init([rows, hidden], device),
+            bias_ih: uniform.init([rows], device),
+            bias_hh: uniform.init([rows], device),
+        };
+        let directions = if self.bidirectional { 2 } else { 1 };
+        let layers = (0..self.num_layers).map(|layer| {
+            let input = if layer == 0 {
+                self.input_size
+            } else {
+                directions * hidden
+            };
+            LstmLayer {
+                forward: direction(input),
+                reverse: self.bidirectional.then(|| direction(input)),
+            }
+        });
+        Lstm {
+            layers: layers.collect(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+        }
+    }
+}
+
+impl Lstm {
+    /// From `[batch, time, input]` to `[batch, time, directions · hidden]`, starting from states of zero.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let mut x = x.swap_dims(0, 1); // [time, batch, input]
+        for (index, layer) in self.layers.iter().enumerate() {
+            if index > 0 {
+                x = self.dropout.forward(x);
+            }
+            x = layer.forward(x, None, false).0; // [time, batch, directions · hidden]
+        }
+        x.swap_dims(0, 1)
+    }
+
+    /// As [`Lstm::forward`], from given states (zero if absent); returns the final states as well.
+    ///
+    /// Output and final states are differentiable with respect to input, initial states and parameters.
+    pub fn forward_with_state(
+        &self,
+        x: Tensor<3>,
+        state: Option<LstmState>,
+    ) -> (Tensor<3>, LstmState) {
+        let mut x = x.swap_dims(0, 1); // [time, batch, input]
+        let mut last = Vec::with_capacity(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            if index > 0 {
+                x = self.dropout.forward(x);
+            }
+            let directions = layer.directions().len();
+            let start = state.as_ref().map(|state| LstmState {
+                hidden: state
+                    .hidden
+                    .clone()
+                    .narrow(0, index * directions, directions),
+                cell: state.cell.clone().narrow(0, index * directions, directions),
+            });
+            let (y, end) = layer.forward(x, start, true);
+            x = y; // [time, batch, directions · hidden]
+            last.extend(end);
+        }
+        let (hidden, cell) = last.into_iter().map(|s| (s.hidden, s.cell)).unzip();
+        let state = LstmState {
+            hidden: Tensor::cat(hidden, 0),
+            cell: Tensor::cat(cell, 0),
+        };
+        (x.swap_dims(0, 1), state)
+    }
+}
+
+impl LstmLayer {
+    fn directions(&self) -> Vec<&LstmDirection> {
+        std::iter::once(&self.forward)
+            .chain(&self.reverse)
+            .collect()
+    }
+
+    /// From `[time, batch, input]` to `[time, batch, directions · hidden]`; the final state only if `wants_state`.
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        start: Option<LstmState>,
+        wants_state: bool,
+    ) -> (Tensor<3>, Option<LstmState>) {
+        let [time, batch, _] = x.dims();
+        let [_, hidden] = self.forward.weight_hh.dims();
+        let directions = 1 + usize::from(self.reverse.is_some());
+        let start = start.unwrap_or_else(|| {
+            let zeros = Tensor::zeros([directions, batch, hidden], &x.device());
+            LstmState {
+                hidden: zeros.clone(),
+                cell: zeros,
+            }
+        });
+        if !operator::supports(&x) {
+            let (y, state) = self.plain(x, start);
+            return (y, wants_state.then_some(state));
+        }
+        let x = x.into_dispatch();
+        let start = LstmStart {
+            hidden: start.hidden.into_dispatch(),
+            cell: start.cell.into_dispatch(),
+        };
+        let forward = self.forward.operands();
+        let output = match &self.reverse {
+            None => Dispatch::lstm(x, forward, start, wants_state),
+            Some(reverse) => {
+                Dispatch::bidirectional_lstm(x, forward, reverse.operands(), start, wants_state)
+            }
+        };
+        let output = Tensor::<3>::from_dispatch(output);
+        if !wants_state {
+            return (output, None);
+        }
+        let y = output.clone().narrow(0, 0, time);
+        let part = |row: usize, direction: usize| {
+            (output.clone().narrow(0, row, 1)).narrow(2, direction * hidden, hidden) // [1, batch, hidden]
+        };
+        // The reverse direction ends at the first frame; the operator puts the cell states behind the last.
+        let ends = [time - 1, 0];
+        let state = LstmState {
+            hidden: Tensor::cat((0..directions).map(|d| part(ends[d], d)).collect(), 0),
+            cell: Tensor::cat((0..directions).map(|d| part(time, d)).collect(), 0),
+        };
+        (y, Some(state))
+    }
+
+    /// The layer in burn's own operations, for devices without the operator.
+    fn plain(&self, x: Tensor<3>, start: LstmState) -> (Tensor<3>, LstmState) {
+        let [time, batch, input] = x.dims();
+        let mut outputs = Vec::new();
+        let (mut last_hidden, mut last_cell) = (Vec::new(), Vec::new());
+        for (index, direction) in self.directions().into_iter().enumerate() {
+            let weight = direction.weight_hh.val().transpose(); // [hidden, 4 · hidden]
+            let [hidden, rows] = weight.dims();
+            let bias = direction.bias_ih.val() + direction.bias_hh.val();
+            let gates = x
+                .clone()
+                .reshape([time * batch, input])
+                .matmul(direction.weight_ih.val().transpose())
+                .add(bias.unsqueeze())
+                .reshape([time, batch, rows]);
+            let state = |states: &Tensor<3>| -> Tensor<2> {
+                states.clone().narrow(0, index, 1).squeeze_dim(0) // [batch, hidden]
+            };
+            let (mut h, mut c) = (state(&start.hidden), state(&start.cell));
+            let mut frames = Vec::with_capacity(time);
+            for step in 0..time {
+                let t = if index == 1 { time - 1 - step } else { step };
+                let gates: Tensor<2> = gates.clone().narrow(0, t, 1).squeeze_dim(0);
+                let gates = gates + h.matmul(weight.clone()); // [batch, 4 · hidden]
+                let gate = |gate: usize| gates.clone().narrow(1, gate * hidden, hidden);
+                c = sigmoid(gate(1)) * c + sigmoid(gate(0)) * gate(2).tanh();
+                h = sigmoid(gate(3)) * c.clone().tanh();
+                frames.push(h.clone());
+            }
+            if index == 1 {
+                frames.reverse();
+            }
+            outputs.push(Tensor::stack::<3>(frames, 0)); // [time, batch, hidden]
+            last_hidden.push(h);
+            last_cell.push(c);
+        }
+        let state = LstmState {
+            hidden: Tensor::stack(last_hidden, 0),
+            cell: Tensor::stack(last_cell, 0),
+        };
+        (Tensor::cat(outputs, 2), state)
+    }
+}
+
+impl LstmDirection {
+    fn operands(&self) -> operator::LstmWeights<Dispatch> {
+        operator::LstmWeights {
+            weight_ih: self.weight_ih.val().into_dispatch(),
+            weight_hh: self.weight_hh.val().into_dispatch(),
+            bias_ih: self.bias_ih.val().into_dispatch(),
+            bias_hh: self.bias_hh.val().into_dispatch(),
+        }
+    }
+}
