@@ -256,8 +256,8 @@ impl RenderRecipe {
             if !source.whole && end_s > length_s {
                 start_s = rng.random_range(0.0..end_s - length_s);
             }
-            rendition.start_s = start_s;
-            rendition.length_s = length_s;
+            rendition.start_s = micro(start_s);
+            rendition.length_s = micro(length_s);
             drawn.push(rendition);
             start_s += length_s;
             if !source.whole || end_s - start_s < shortest {
@@ -289,13 +289,15 @@ impl RenderRecipe {
             length_s: 0.0,
             piano: self.draw_piano(rng),
             transpose: rng.random_range(low..=high),
-            tempo: rng.random_range(v.tempo[0]..=v.tempo[1]),
-            detune_cents: rng.random_range(-1.0..=1.0) * cents,
+            tempo: micro(rng.random_range(v.tempo[0]..=v.tempo[1])),
+            detune_cents: micro(rng.random_range(-1.0..=1.0) * cents),
             body_semitones,
-            velocity_exponent: rng.random_range(v.velocity_exponent[0]..=v.velocity_exponent[1]),
+            velocity_exponent: micro(
+                rng.random_range(v.velocity_exponent[0]..=v.velocity_exponent[1]),
+            ),
             pedal: !rng.random_bool(v.without_pedal.clamp(0.0, 1.0)),
-            left_share: rng.random_range(v.left_share[0]..=v.left_share[1]),
-            peak: rng.random_range(v.peak[0]..=v.peak[1]),
+            left_share: micro(rng.random_range(v.left_share[0]..=v.left_share[1])),
+            peak: micro(rng.random_range(v.peak[0]..=v.peak[1])),
             seed: rng.random(),
         }
     }
@@ -314,4 +316,9 @@ impl RenderRecipe {
             .map(|piano| piano.name.clone())
             .unwrap_or_default()
     }
+}
+
+/// Six decimals: numbers that an index in JSON gives back exactly.
+fn micro(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
