@@ -120,12 +120,15 @@ impl WaveformAugment {
             ("equaliser_db", [0.0, self.equaliser_db]),
             ("tilt_db", [0.0, self.tilt_db]),
         ];
-        if let Some((name, range)) = ranges.iter().find(|(_, [low, high])| !(low <= high)) {
+        if let Some((name, range)) = ranges
+            .iter()
+            .find(|(_, [low, high])| low.is_nan() || high.is_nan() || low > high)
+        {
             return Err(Error::config(format!(
                 "augmentation: {name} is {range:?}; expected two numbers, the lower first"
             )));
         }
-        if !(self.room.rt60_s[0] > 0.0) || self.room.rt60_s[1] > 20.0 {
+        if self.room.rt60_s[0] <= 0.0 || self.room.rt60_s[1] > 20.0 {
             return Err(Error::config(format!(
                 "augmentation: room.rt60_s is {:?}; expected times above 0 and up to 20 s",
                 self.room.rt60_s

@@ -135,7 +135,11 @@ impl RenderRecipe {
         let v = &self.variation;
         let wrong = if self.pianos.is_empty() {
             Some("there is no piano".to_string())
-        } else if self.pianos.iter().any(|piano| !(piano.weight > 0.0)) {
+        } else if self
+            .pianos
+            .iter()
+            .any(|piano| piano.weight.is_nan() || piano.weight <= 0.0)
+        {
             Some("every piano needs a weight above 0".to_string())
         } else if v.transpose[0] > v.transpose[1] {
             Some(format!("transpose {:?} goes from high to low", v.transpose))
@@ -151,10 +155,9 @@ impl RenderRecipe {
                 .sources
                 .iter()
                 .map(|source| ("excerpt_s", source.excerpt_s));
-            let bad = ranges
-                .into_iter()
-                .chain(excerpts)
-                .find(|(_, [low, high])| !(*low > 0.0 && low <= high));
+            let bad = ranges.into_iter().chain(excerpts).find(|(_, [low, high])| {
+                low.is_nan() || high.is_nan() || *low <= 0.0 || low > high
+            });
             bad.map(|(name, range)| {
                 format!("{name} is {range:?}; expected two numbers above 0, the lower first")
             })
