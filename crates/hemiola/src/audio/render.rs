@@ -252,13 +252,13 @@ fn synth_factor(options: &RenderOptions) -> Result<usize> {
             options.sample_rate
         )));
     }
-    if !(options.detune_cents.abs() <= 1200.0) {
+    if !(-1200.0..=1200.0).contains(&options.detune_cents) {
         return Err(Error::config(format!(
             "detune_cents is {}; choose -1200 to 1200",
             options.detune_cents
         )));
     }
-    if !(options.velocity_exponent > 0.0) {
+    if options.velocity_exponent.is_nan() || options.velocity_exponent <= 0.0 {
         return Err(Error::config(format!(
             "velocity_exponent is {}; it must be above 0",
             options.velocity_exponent

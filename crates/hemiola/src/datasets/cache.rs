@@ -22,6 +22,7 @@ use super::plan::{Piano, RenderRecipe, Rendition};
 use super::reserved::Reserved;
 use super::{DataSet, Performance, expression};
 use crate::audio::render::{Part, RenderOptions, Renderer};
+use crate::audio::{WavFormat, write_wav};
 use crate::error::{Error, Result};
 use crate::midi::PedalEvent;
 use crate::music::Note;
@@ -272,10 +273,8 @@ fn render_one(
         duration_s: samples.len() as f64 / f64::from(recipe.sample_rate),
         note_count: performance.notes.len(),
     };
-    write_whole(
-        &folder.join(&entry.audio),
-        &wav(&samples, recipe.sample_rate)?,
-    )?;
+    let audio = folder.join(&entry.audio);
+    write_wav(&audio, &samples, 1, recipe.sample_rate, WavFormat::Int16)?;
     write_whole(&folder.join(&entry.notes), table(&performance).as_bytes())?;
     Ok(Some(entry))
 }
@@ -363,25 +362,6 @@ fn table(performance: &Performance) -> String {
         );
     }
     table
-}
-
-fn wav(samples: &[f32], sample_rate: u32) -> Result<Vec<u8>> {
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut bytes = std::io::Cursor::new(Vec::with_capacity(2 * samples.len() + 44));
-    let write = |bytes: &mut std::io::Cursor<Vec<u8>>| -> hound::Result<()> {
-        let mut writer = hound::WavWriter::new(bytes, format)?;
-        for sample in samples {
-            writer.write_sample((sample * 32767.0).round().clamp(-32768.0, 32767.0) as i16)?;
-        }
-        writer.finalize()
-    };
-    write(&mut bytes).map_err(|error| Error::config(format!("cannot write WAV: {error}")))?;
-    Ok(bytes.into_inner())
 }
 
 fn write_index(

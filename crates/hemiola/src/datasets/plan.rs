@@ -135,7 +135,11 @@ impl RenderRecipe {
         let v = &self.variation;
         let wrong = if self.pianos.is_empty() {
             Some("there is no piano".to_string())
-        } else if self.pianos.iter().any(|piano| !(piano.weight > 0.0)) {
+        } else if self
+            .pianos
+            .iter()
+            .any(|piano| piano.weight.is_nan() || piano.weight <= 0.0)
+        {
             Some("every piano needs a weight above 0".to_string())
         } else if v.transpose[0] > v.transpose[1] {
             Some(format!("transpose {:?} goes from high to low", v.transpose))
@@ -151,10 +155,9 @@ impl RenderRecipe {
                 .sources
                 .iter()
                 .map(|source| ("excerpt_s", source.excerpt_s));
-            let bad = ranges
-                .into_iter()
-                .chain(excerpts)
-                .find(|(_, [low, high])| !(*low > 0.0 && low <= high));
+            let bad = ranges.into_iter().chain(excerpts).find(|(_, [low, high])| {
+                low.is_nan() || high.is_nan() || *low <= 0.0 || low > high
+            });
             bad.map(|(name, range)| {
                 format!("{name} is {range:?}; expected two numbers above 0, the lower first")
             })
@@ -256,8 +259,8 @@ impl RenderRecipe {
             if !source.whole && end_s > length_s {
                 start_s = rng.random_range(0.0..end_s - length_s);
             }
-            rendition.start_s = start_s;
-            rendition.length_s = length_s;
+            rendition.start_s = micro(start_s);
+            rendition.length_s = micro(length_s);
             drawn.push(rendition);
             start_s += length_s;
             if !source.whole || end_s - start_s < shortest {
@@ -289,13 +292,15 @@ impl RenderRecipe {
             length_s: 0.0,
             piano: self.draw_piano(rng),
             transpose: rng.random_range(low..=high),
-            tempo: rng.random_range(v.tempo[0]..=v.tempo[1]),
-            detune_cents: rng.random_range(-1.0..=1.0) * cents,
+            tempo: micro(rng.random_range(v.tempo[0]..=v.tempo[1])),
+            detune_cents: micro(rng.random_range(-1.0..=1.0) * cents),
             body_semitones,
-            velocity_exponent: rng.random_range(v.velocity_exponent[0]..=v.velocity_exponent[1]),
+            velocity_exponent: micro(
+                rng.random_range(v.velocity_exponent[0]..=v.velocity_exponent[1]),
+            ),
             pedal: !rng.random_bool(v.without_pedal.clamp(0.0, 1.0)),
-            left_share: rng.random_range(v.left_share[0]..=v.left_share[1]),
-            peak: rng.random_range(v.peak[0]..=v.peak[1]),
+            left_share: micro(rng.random_range(v.left_share[0]..=v.left_share[1])),
+            peak: micro(rng.random_range(v.peak[0]..=v.peak[1])),
             seed: rng.random(),
         }
     }
@@ -314,4 +319,9 @@ impl RenderRecipe {
             .map(|piano| piano.name.clone())
             .unwrap_or_default()
     }
+}
+
+/// Six decimals: numbers that an index in JSON gives back exactly.
+fn micro(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
