@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, bridge};
-use burn::tensor::{DType, TensorData};
+use burn::store::burn_pack::Tensor as PackedTensor;
+use burn::store::{ModuleAdapter, ModuleContext, ModuleSnapshot, bridge};
+use burn::tensor::{DType, Shape, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::Architecture;
@@ -25,6 +26,35 @@ pub struct NamedTensor {
     pub name: String,
     pub shape: Vec<usize>,
     pub values: Vec<f32>,
+}
+
+/// Turns the weight of a linear layer from burn's [in, out] to PyTorch's [out, in], or back.
+#[derive(Debug, Clone)]
+struct LinearLayout;
+
+impl ModuleAdapter for LinearLayout {
+    fn adapt(&self, tensor: PackedTensor, context: ModuleContext<'_>) -> PackedTensor {
+        let weight = tensor.name.rsplit('.').next() == Some("weight");
+        let &[rows, columns] = tensor.shape.as_slice() else {
+            return tensor;
+        };
+        if context.module_type() != Some("Struct:Linear") || !weight {
+            return tensor;
+        }
+        let (name, dtype) = (tensor.name.clone(), tensor.dtype);
+        let shape = Shape::from([columns, rows]);
+        bridge::map_data(tensor, name, dtype, shape, move |data| {
+            let values: Vec<f32> = data.iter::<f32>().collect();
+            let transposed: Vec<f32> = (0..columns)
+                .flat_map(|column| values.iter().skip(column).step_by(columns).copied())
+                .collect();
+            TensorData::new(transposed, [columns, rows])
+        })
+    }
+
+    fn clone_box(&self) -> Box<dyn ModuleAdapter> {
+        Box::new(self.clone())
+    }
 }
 
 /// The tensors of a safetensors file as 32-bit floats.
@@ -87,7 +117,7 @@ impl TensorFile {
 /// The parameters and running statistics of a model by their PyTorch names and in their layouts.
 pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<NamedTensor>, String> {
     let mut tensors = Vec::new();
-    for tensor in model.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true) {
+    for tensor in model.collect(None, Some(Box::new(LinearLayout)), true) {
         if !matches!(tensor.dtype, DType::F32) {
             continue;
         }
@@ -155,9 +185,8 @@ pub fn load_tensors<M: Architecture>(
     file: TensorFile,
     origin: &Path,
 ) -> Result<()> {
-    let adapter = || Some(Box::new(BurnToPyTorchAdapter) as Box<dyn burn::store::ModuleAdapter>);
     let mut wanted: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
-    for tensor in model.collect(None, adapter(), true) {
+    for tensor in model.collect(None, Some(Box::new(LinearLayout)), true) {
         if matches!(tensor.dtype, DType::F32) {
             let name = M::torch_name(&tensor.name);
             wanted.insert(name, (tensor.name.clone(), tensor.shape.as_slice().to_vec()));
@@ -189,7 +218,7 @@ pub fn load_tensors<M: Architecture>(
     if !problems.is_empty() {
         return Err(Error::checkpoint(origin, list(&problems)));
     }
-    let result = model.apply(found, None, Some(Box::new(PyTorchToBurnAdapter)), true);
+    let result = model.apply(found, None, Some(Box::new(LinearLayout)), true);
     if !result.is_success() || !result.unused.is_empty() {
         return Err(Error::checkpoint(origin, format!("{result}")));
     }

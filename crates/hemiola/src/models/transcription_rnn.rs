@@ -309,11 +309,10 @@ impl MusicTranscriptionRnn {
 
     /// The PyTorch name of a parameter of this module.
     pub fn torch_name(path: &str) -> String {
-        let path = crate::nn::recurrent::torch_name(path, "lstm");
-        let mut name = path
-            .replace("attention.in_proj.", "attention.in_proj_")
-            .replace(".gamma", ".weight")
-            .replace(".beta", ".bias");
+        if let Some(name) = crate::nn::recurrent::keys::pytorch_of_path(path) {
+            return name;
+        }
+        let mut name = path.replace("attention.in_proj.", "attention.in_proj_");
         for (ours, theirs) in [
             ("feature_conv.conv1.", "feature_conv.0."),
             ("feature_conv.norm1.", "feature_conv.1."),
@@ -339,9 +338,9 @@ impl FeatureConv {
     fn new(config: &MusicTranscriptionRnnConfig, device: &Device) -> Self {
         let [first, second] = config.conv_channels;
         Self {
-            conv1: Conv1d::new(config.input_dim, first, 3, device),
+            conv1: Conv1d::new([config.input_dim, first], 3, device),
             norm1: BatchNorm::new(first, device),
-            conv2: Conv1d::new(first, second, 3, device),
+            conv2: Conv1d::new([first, second], 3, device),
             norm2: BatchNorm::new(second, device),
         }
     }
@@ -374,7 +373,7 @@ impl HarmonicFront {
         let h = &config.harmonic;
         let inputs = h.harmonics.len() * h.bins_per_key;
         let c = h.channels;
-        let conv = |from, to, kernel, dilation| Conv2d::new(from, to, kernel, dilation, device);
+        let conv = |from, to, kernel, dilation| Conv2d::new([from, to], kernel, dilation, device);
         Self {
             norm0: BatchNorm::new(inputs, device),
             conv1: conv(inputs, c, [3, 3], [1, 1]),
