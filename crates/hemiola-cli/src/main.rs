@@ -12,6 +12,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+/// Tensors come and go with every operator; the system's allocator returns their pages each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Deep models of music: a recording goes in, notes come out.
 ///
 /// Results go to files or standard output, messages and progress to standard error. The exit code is

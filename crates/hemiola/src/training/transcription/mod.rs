@@ -97,6 +97,7 @@ impl TranscriptionRecipe {
         self.decoding.validate()?;
         self.window.validate()?;
         self.loss.validate()?;
+        self.augment.check()?;
         if self.data.segment_frames < 8 {
             return Err(Error::config(format!(
                 "data.segment_frames is {}; it must be at least 8",
