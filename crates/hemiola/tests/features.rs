@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::f64::consts::TAU;
 
 use hemiola::features::{
-    AnalysisWindow, Compression, ConstantQ, ConstantQConfig, FrameExtractor, Frames, LogFrequency,
-    LogFrequencyConfig, Mel, MelConfig, MelNorm, MelScale, PadMode, Stft, StftConfig, extract,
-    mfcc, power_to_db,
+    AnalysisWindow, Complex, Compression, ConstantQ, ConstantQConfig, FrameExtractor, Frames,
+    LogFrequency, LogFrequencyConfig, Mel, MelConfig, MelNorm, MelScale, PadMode, Stft, StftConfig,
+    extract, mfcc, power_to_db,
 };
 use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors};
@@ -86,6 +86,7 @@ fn differences(
     let (mut of_maximum, mut relative) = (0.0f64, 0.0f64);
     for (i, frame) in actual.iter().enumerate() {
         for (bin, &value) in frame.iter().enumerate() {
+            assert!(value.is_finite(), "{name}: bin {bin} of frame {i}");
             let expected = expected[bin * actual.n_frames() + i];
             let difference = (f64::from(value) - expected).abs();
             of_maximum = of_maximum.max(difference / maximum);
@@ -183,6 +184,7 @@ fn mel_filters_equal_the_auditory_toolbox() {
                     .and_then(|j| weights.get(j))
                     .copied()
                     .unwrap_or(0.0);
+                assert!(actual.is_finite() && actual >= 0.0, "{case}");
                 largest = largest.max((f64::from(actual) - expected).abs());
             }
         }
@@ -269,7 +271,7 @@ fn stft_equals_librosa() {
 fn stft(config: &StftConfig, samples: &[f32]) -> (Frames, Frames) {
     let mut stft = Stft::new(config).unwrap();
     let (mut re, mut im) = (Frames::new(stft.n_bins()), Frames::new(stft.n_bins()));
-    let mut keep = |spectrum: &[realfft::num_complex::Complex<f32>]| {
+    let mut keep = |spectrum: &[Complex<f32>]| {
         for (re, value) in re.grow().iter_mut().zip(spectrum) {
             *re = value.re;
         }
@@ -337,7 +339,7 @@ fn constant_q_equals_librosa() {
 fn constant_q_equals_its_definition() {
     let config = ConstantQConfig {
         n_bins: 96,
-        hop_length: 441,
+        hop_length: 448,
         block_frames: 5,
         ..ConstantQConfig::default()
     };
@@ -349,20 +351,24 @@ fn constant_q_equals_its_definition() {
         })
         .collect();
     let frames = extract(&mut ConstantQ::new(&config).unwrap(), &signal);
-    assert_eq!(frames.n_frames(), 1 + 30_000 / 441);
+    assert_eq!(frames.n_frames(), 1 + 30_000 / 448);
     let loudest = frames.as_slice().iter().copied().fold(0.0, f32::max);
     let mut largest = 0.0f64;
     for bin in (0..96).step_by(5) {
         let length = config.window_length(bin);
+        let delay = config.window_delay(bin);
         let half = (length / 2.0) as isize;
         for frame in (0..frames.n_frames()).step_by(3) {
             let (mut re, mut im, mut sum) = (0.0, 0.0, 0.0);
-            for n in -half..=half {
-                let weight = 0.5 + 0.5 * (TAU * n as f64 / length).cos();
+            for n in -half..=half + delay.ceil() as isize {
+                let from_peak = n as f64 - delay;
+                if from_peak.abs() > length / 2.0 {
+                    continue;
+                }
+                let weight = 0.5 + 0.5 * (TAU * from_peak / length).cos();
                 let phase = TAU * config.center_hz(bin) * n as f64 / 22_050.0;
-                let sample = usize::try_from((frame * 441) as isize + n)
-                    .ok()
-                    .and_then(|i| signal.get(i));
+                let at = (frame * config.hop_length) as isize + n;
+                let sample = usize::try_from(at).ok().and_then(|i| signal.get(i));
                 let value = weight * sample.copied().map_or(0.0, f64::from);
                 sum += weight;
                 re += value * phase.cos();
@@ -434,7 +440,7 @@ proptest! {
                 extractor.push(&signal[pushed..end], &mut frames);
                 pushed = end;
                 let due = (pushed + extractor.hop_length()).saturating_sub(extractor.latency_samples()) / extractor.hop_length();
-                prop_assert!(frames.n_frames() >= due.min(expected) / 3 * 3, "late: {} of {due}", frames.n_frames());
+                prop_assert!(frames.n_frames() >= due.min(expected), "late: {} of {due}", frames.n_frames());
             }
             extractor.finish(&mut frames);
             prop_assert_eq!(&frames, &whole);

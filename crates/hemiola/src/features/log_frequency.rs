@@ -214,7 +214,7 @@ impl Range {
 
         let reach = |bin: usize| (0..n_fft_bins).filter(move |&k| dense(bin, k) > 0.0);
         let first = reach(bins.start).next().unwrap_or(0);
-        let last = bins.clone().filter_map(|bin| reach(bin).last()).max();
+        let last = bins.clone().filter_map(|bin| reach(bin).next_back()).max();
         let fft_bins = first..last.unwrap_or(first) + 1;
         Self {
             offset: (longest - n_fft) / 2,

@@ -116,6 +116,36 @@ impl MelConfig {
         }
     }
 
+    /// Where the triangles begin, peak and end, Hz: n_mels + 2 points at equal distances in mel.
+    ///
+    /// librosa spaces them in double precision. torchaudio does so in single precision, from either end to the middle
+    /// (`torch.linspace`), which moves the highest edges by a few mHz and the small values that a filter's foot gives a
+    /// pure tone by more than 1e-4: unnormalised filters, its default, follow it.
+    fn edges_hz(&self) -> Vec<f64> {
+        let lowest = self.scale.hz_to_mel(self.fmin);
+        let highest = self.scale.hz_to_mel(self.fmax);
+        let last = self.n_mels + 1;
+        let step = (highest - lowest) / last as f64;
+        let double = |i: usize| self.scale.mel_to_hz(lowest + step * i as f64);
+        let single = |i: usize| {
+            let (lowest, highest) = (lowest as f32, highest as f32);
+            let step = (highest - lowest) / last as f32;
+            let mel = if i < last.div_ceil(2) {
+                step.mul_add(i as f32, lowest)
+            } else {
+                (-step).mul_add((last - i) as f32, highest)
+            };
+            match self.scale {
+                MelScale::Htk => f64::from(700.0 * (10f32.powf(mel / 2595.0) - 1.0)),
+                MelScale::Slaney => self.scale.mel_to_hz(f64::from(mel)),
+            }
+        };
+        match self.norm {
+            MelNorm::None => (0..=last).map(single).collect(),
+            MelNorm::Slaney => (0..=last).map(double).collect(),
+        }
+    }
+
     /// The triangular filters: [n_mels, n_fft / 2 + 1].
     ///
     /// A filter narrower than the spacing of the transform may read nothing, as in torchaudio and librosa.
@@ -133,11 +163,7 @@ impl MelConfig {
                 self.fmin, self.fmax
             )));
         }
-        let lowest = self.scale.hz_to_mel(self.fmin);
-        let step = (self.scale.hz_to_mel(self.fmax) - lowest) / (self.n_mels + 1) as f64;
-        let edges: Vec<f64> = (0..self.n_mels + 2)
-            .map(|i| self.scale.mel_to_hz(lowest + step * i as f64))
-            .collect();
+        let edges = self.edges_hz();
         let hz_per_bin = f64::from(self.sample_rate) / self.n_fft as f64;
         Ok(Filterbank::new(
             self.n_mels,

@@ -19,5 +19,6 @@ pub use frames::{FrameExtractor, Frames, extract};
 pub use framing::PadMode;
 pub use log_frequency::{AnalysisWindow, LogFrequency, LogFrequencyConfig};
 pub use mel::{Mel, MelConfig, MelNorm, MelScale, mfcc};
+pub use realfft::num_complex::Complex;
 pub use scale::{Compression, amplitude_to_db, ln, power_to_db};
 pub use stft::{Stft, StftConfig, hann};
