@@ -21,7 +21,7 @@ const LARGEST_SAMPLE: f32 = 1e12;
 const MAX_FAILURES_IN_A_ROW: usize = 64;
 
 /// The longest stretch of lost packets that is replaced by silence, in seconds; a longer one is more likely a damaged time stamp.
-const MAX_SILENCE_S: u64 = 600;
+const MAX_SILENCE_S: u64 = 60;
 
 /// No MP3 encoder pads a recording by more than this, in samples: a LAME tag has 12 bits for it, and a frame holds 1152.
 const MAX_PADDING: usize = 4096 + 1152;

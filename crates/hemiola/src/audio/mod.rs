@@ -13,4 +13,3 @@ pub use decode::{AudioStream, read_mono};
 pub use resample::{Resampler, resample};
 pub use source::Source;
 pub use write::{WavFormat, write_wav};
-

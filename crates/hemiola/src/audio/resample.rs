@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// Rates between which [`Resampler`] converts, in Hz. Beyond them a header is more likely damaged than true, and the filter would need unreasonable memory.
 const SUPPORTED_RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// The least length of the anti-aliasing filter, in samples at the lower of the two rates. At 512 the passband reaches to 97 % of the lower Nyquist frequency.
+/// The least length of the anti-aliasing filter, in samples at the lower of the two rates. At 512 the cut-off lies at 97 % of the lower Nyquist frequency.
 const FILTER_LENGTH: usize = 512;
 
 /// Converts mono audio from one sample rate to another, in blocks of any size.
