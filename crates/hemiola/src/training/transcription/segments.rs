@@ -70,6 +70,8 @@ pub struct SegmentSource {
     /// Running total of samples, for choosing in proportion to length.
     ends: Vec<u64>,
     features: LogFrequencyConfig,
+    /// Cloned for every batch: its tables take longer to make than a batch.
+    extractor: LogFrequency,
     augment: WaveformAugment,
     segment_frames: usize,
     batch_size: usize,
@@ -107,6 +109,7 @@ impl SegmentSource {
             recordings,
             ends,
             features: recipe.features.clone(),
+            extractor: LogFrequency::new(&recipe.features)?,
             augment: recipe.augment.clone(),
             segment_frames: recipe.data.segment_frames,
             batch_size: recipe.run.batch_size,
@@ -129,7 +132,7 @@ impl SegmentSource {
             features: Vec::new(),
             targets: Targets::default(),
         };
-        let mut extractor = LogFrequency::new(&self.features)?;
+        let mut extractor = self.extractor.clone();
         for _ in 0..self.batch_size {
             let at = rng.random_range(0..self.ends[self.ends.len() - 1]);
             let recording = &self.recordings[self.ends.partition_point(|&end| end <= at)];
