@@ -1,9 +1,12 @@
 //! From a recording of a piano to its notes.
 
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::AudioStream;
+use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::features::{FrameExtractor, Frames, LogFrequency, LogFrequencyConfig};
 use crate::models::transcription_rnn::{
@@ -77,6 +80,25 @@ impl Transcriber {
             note_end: NoteEnd::Sounding,
             device,
         }
+    }
+
+    /// The built-in model of that name, on the processor.
+    pub fn bundled(name: &str) -> Result<Self> {
+        let model = checkpoint::bundled(name).ok_or_else(|| {
+            let names: Vec<&str> = checkpoint::bundled_models().iter().map(|m| m.name).collect();
+            Error::config(format!(
+                "there is no built-in model {name}; there are: {}",
+                names.join(", ")
+            ))
+        })?;
+        let (model, _, task) = checkpoint::load_bundled(model, &Device::flex())?;
+        Ok(Self::new(model, task))
+    }
+
+    /// The model of a checkpoint folder.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        let (model, _, task) = checkpoint::load(folder, device)?;
+        Ok(Self::new(model, task))
     }
 
     /// Chooses which frame head ends notes.

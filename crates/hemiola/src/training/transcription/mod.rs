@@ -3,6 +3,7 @@
 mod loss;
 mod recordings;
 mod segments;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -231,6 +232,7 @@ pub fn train(
     let dev = Arc::new(segments::dev_recordings(recipe)?);
     let state = run::prepare(&recipe.run.output, resume)?;
     if state.finished {
+        tune_best(recipe, device, &dev)?;
         return Ok(state);
     }
 
@@ -249,6 +251,7 @@ pub fn train(
         recipe.run.loader_threads,
     );
     let n_dev = dev.len();
+    let recordings = dev.clone();
     let dev_recordings = NumberedLoader::new(
         Arc::new(move |number: usize| Ok(dev[number].clone())),
         0,
@@ -276,5 +279,22 @@ pub fn train(
         report,
         dashboard,
     };
-    run::train(job, trainer, Arc::new(batches), Arc::new(dev_recordings), state)
+    let state = run::train(job, trainer, Arc::new(batches), Arc::new(dev_recordings), state)?;
+    if state.finished {
+        tune_best(recipe, device, &recordings)?;
+    }
+    Ok(state)
+}
+
+/// Tunes the decoder of the run's best weights and writes them again with it.
+fn tune_best(recipe: &TranscriptionRecipe, device: &Device, dev: &[DevRecording]) -> Result<()> {
+    let best = recipe.run.output.join("best");
+    let (model, config, mut task) = checkpoint::load::<MusicTranscriptionRnn>(&best, device)?;
+    task.window = recipe.window.clone();
+    let tuned = tuning::tune(&Transcriber::new(model.clone(), task.clone()), dev);
+    task.decoding = tuned.decoding;
+    let mut card = recipe.card.clone();
+    card.figures = tuned.scores;
+    let precision = checkpoint::Precision::Float16;
+    checkpoint::save(&best, &model, &config, &task, &card, precision)
 }
