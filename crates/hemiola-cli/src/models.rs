@@ -33,7 +33,10 @@ pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcri
         Some(model) => checkpoint::load_bundled(model, device)?,
         None if folder.is_dir() => checkpoint::load(folder, device)?,
         None => {
-            let names: Vec<&str> = checkpoint::bundled_models().iter().map(|m| m.name).collect();
+            let names: Vec<&str> = checkpoint::bundled_models()
+                .iter()
+                .map(|m| m.name)
+                .collect();
             bail!(
                 "--model {name}: neither a built-in model ({}) nor a checkpoint folder",
                 names.join(", ")

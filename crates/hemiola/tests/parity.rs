@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::{AdamConfig, GradientsParams};
-use burn::tensor::{Tensor, TensorData};
 use hemiola::Device;
+use hemiola::burn::module::{Module, ModuleMapper, Param};
+use hemiola::burn::optim::{AdamConfig, GradientsParams};
+use hemiola::burn::tensor::{Tensor, TensorData};
 use hemiola::checkpoint::{Architecture, NamedTensor, TensorFile, load_tensors, named_tensors};
 use hemiola::models::transcription_rnn::{MusicTranscriptionRnn, TranscriptionActivations};
 use hemiola::nn::evaluation_mode;
@@ -92,7 +92,7 @@ fn deviation(found: &[f32], expected: &[f32]) -> f64 {
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().into_vec().unwrap()
+    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// The module with every parameter's gradient in its place, zero where it has none.
@@ -190,9 +190,12 @@ fn transcription_rnn(vector: &Vector, device: &Device) -> (f64, f64) {
         worst = worst.max(deviation);
     }
     let velocity_error = output.velocities.div_scalar(127.0).sub_scalar(0.5);
-    let loss = binary_cross_entropy(output.pitches, vector.tensor("input.target_pitches", device))
-        + binary_cross_entropy(output.onsets, vector.tensor("input.target_onsets", device))
-        + velocity_error.powf_scalar(2.0).mean();
+    let loss =
+        binary_cross_entropy(
+            output.pitches,
+            vector.tensor("input.target_pitches", device),
+        ) + binary_cross_entropy(output.onsets, vector.tensor("input.target_onsets", device))
+            + velocity_error.powf_scalar(2.0).mean();
     (worst, check_training(vector, model, loss))
 }
 
@@ -201,7 +204,11 @@ fn mel_front_end(vector: &Vector) -> (f64, f64) {
     use hemiola::features::{Compression, Mel, MelConfig, extract};
     let waveform = &vector.get("input.waveform").values;
     let spectrum = |log| {
-        let mut mel = Mel::new(&MelConfig { log, ..MelConfig::default() }).unwrap();
+        let mut mel = Mel::new(&MelConfig {
+            log,
+            ..MelConfig::default()
+        })
+        .unwrap();
         extract(&mut mel, waveform)
     };
     let mut worst = 0.0f64;
@@ -218,7 +225,11 @@ fn mel_front_end(vector: &Vector) -> (f64, f64) {
             }
         }
     }
-    assert!(worst <= 1e-4, "{}: relative deviation {worst:.2e}", vector.name);
+    assert!(
+        worst <= 1e-4,
+        "{}: relative deviation {worst:.2e}",
+        vector.name
+    );
     (worst, 0.0)
 }
 

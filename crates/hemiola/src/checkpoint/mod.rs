@@ -97,7 +97,9 @@ pub fn save<M: Architecture>(
         file.write_all(format!("{text}\n").as_bytes())
     })?;
     let card = card.to_markdown(&config, tensors::count_parameters(model), tensors.len());
-    write_atomically(&folder.join(CARD_FILE), |file| file.write_all(card.as_bytes()))
+    write_atomically(&folder.join(CARD_FILE), |file| {
+        file.write_all(card.as_bytes())
+    })
 }
 
 /// Reads the configuration of a checkpoint folder.
@@ -139,7 +141,11 @@ fn assemble<M: Architecture>(
     if config.architecture != M::NAME {
         return Err(Error::checkpoint(
             origin,
-            format!("expected the architecture {}, found {}", M::NAME, config.architecture),
+            format!(
+                "expected the architecture {}, found {}",
+                M::NAME,
+                config.architecture
+            ),
         ));
     }
     let section = |name: &str, e: serde_json::Error| {

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{Device, Tensor};
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,9 @@ use crate::checkpoint::{self, Card};
 use crate::error::{Error, Result};
 use crate::evaluation;
 use crate::features::LogFrequencyConfig;
-use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS};
+use crate::models::transcription_rnn::{
+    MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS,
+};
 use crate::tasks::note_decoding::NoteDecodingConfig;
 use crate::tasks::transcribe::{Transcriber, TranscriberConfig, WindowConfig};
 use crate::training::loader::NumberedLoader;
@@ -148,7 +150,9 @@ impl TrainStep for TranscriptionTrainer {
     fn step(&self, batch: TranscriptionBatch) -> TrainOutput<Scalars> {
         let device = self.model.devices()[0].clone();
         let batch = batch.to_tensors(&device);
-        let losses = self.loss.losses(self.model.forward(batch.features.clone()), &batch);
+        let losses = self
+            .loss
+            .losses(self.model.forward(batch.features.clone()), &batch);
         let total = losses.total(&self.loss);
         let scalars = losses.scalars(&total);
         let gradients = total.backward();
@@ -191,7 +195,11 @@ impl InferenceStep for TranscriptionTrainer {
 
 /// Scales all gradients so that their global norm is at most `limit` (Pascanu et al., "On the
 /// Difficulty of Training Recurrent Neural Networks", 2013).
-fn clip_global_norm<M: Module>(module: &M, gradients: GradientsParams, limit: f64) -> GradientsParams {
+fn clip_global_norm<M: Module>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f64,
+) -> GradientsParams {
     struct SquaredNorm<'a>(&'a GradientsParams, f64);
     impl ModuleVisitor for SquaredNorm<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -279,7 +287,13 @@ pub fn train(
         report,
         dashboard,
     };
-    let state = run::train(job, trainer, Arc::new(batches), Arc::new(dev_recordings), state)?;
+    let state = run::train(
+        job,
+        trainer,
+        Arc::new(batches),
+        Arc::new(dev_recordings),
+        state,
+    )?;
     if state.finished {
         tune_best(recipe, device, &recordings)?;
     }

@@ -48,7 +48,8 @@ pub fn tune(transcriber: &Transcriber, dev: &[DevRecording]) -> Tuned {
         mean
     };
     let grid = |from: usize, to: usize| (from..=to).map(|i| i as f32 * 0.05);
-    let best = |candidates: Vec<NoteDecodingConfig>, value: &dyn Fn(&BTreeMap<String, f64>) -> f64| {
+    let best = |candidates: Vec<NoteDecodingConfig>,
+                value: &dyn Fn(&BTreeMap<String, f64>) -> f64| {
         candidates
             .into_iter()
             .map(|decoding| (value(&scores(&decoding)), decoding))
