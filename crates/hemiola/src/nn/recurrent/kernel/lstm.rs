@@ -203,9 +203,9 @@ fn input_product(
 fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: bool) -> Output {
     let width = traces.len() * shape.hidden;
     let units = packing.units();
-    let state = |states: &[f32], slot: usize, b: usize| {
+    let row = |slot: usize, b: usize| {
         let start = (slot * shape.batch + b) * units;
-        start..start + shape.hidden.min(states.len() - start)
+        start..start + shape.hidden
     };
     let mut y = vec![0.0; shape.frames() * width];
     let mut h = Vec::with_capacity(shape.batch * width);
@@ -215,12 +215,11 @@ fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: 
         for b in 0..shape.batch {
             for t in 0..shape.time {
                 let to = order.row(shape, b, t) * width + direction * shape.hidden;
-                y[to..][..shape.hidden]
-                    .copy_from_slice(&trace.hidden[state(&trace.hidden, slots.after(t), b)]);
+                y[to..][..shape.hidden].copy_from_slice(&trace.hidden[row(slots.after(t), b)]);
             }
             let cell_end = if kept { slots.last() } else { 0 };
-            h.extend_from_slice(&trace.hidden[state(&trace.hidden, slots.last(), b)]);
-            c.extend_from_slice(&trace.cell[state(&trace.cell, cell_end, b)]);
+            h.extend_from_slice(&trace.hidden[row(slots.last(), b)]);
+            c.extend_from_slice(&trace.cell[row(cell_end, b)]);
         }
     }
     Output { y, h, c }
