@@ -70,6 +70,14 @@ struct Trace {
     cell: Vec<f32>,
 }
 
+/// The loss's gradients with respect to an [`Output`].
+#[derive(Clone, Copy)]
+pub struct OutputGradients<'a> {
+    pub y: &'a [f32],
+    /// Those of the final states, zero where absent
+    pub last: Option<State<'a>>,
+}
+
 /// The loss's gradients with respect to all that went into a layer.
 pub struct Gradients {
     /// As the input; absent if it was not asked for
@@ -325,8 +333,7 @@ impl RowBlock for ForwardStep<'_> {
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
 ///
-/// `y` and `last` are the gradients of the output's `y` and of its final states, zero where absent. `wants_x` asks for the
-/// input's gradient, a third of the large products.
+/// `wants_x` asks for the input's gradient, a third of the large products.
 ///
 /// # Panics
 /// If a slice's length does not fit `shape`.
@@ -336,10 +343,10 @@ pub fn backward(
     x: &[f32],
     directions: &[Weights<'_>],
     tape: &Tape,
-    y: &[f32],
-    last: Option<State<'_>>,
+    output: OutputGradients<'_>,
     wants_x: bool,
 ) -> Gradients {
+    let OutputGradients { y, last } = output;
     check(shape, x, directions, last);
     let width = directions.len() * shape.hidden;
     assert_eq!(tape.directions.len(), directions.len(), "directions");
