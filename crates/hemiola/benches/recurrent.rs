@@ -110,8 +110,10 @@ fn kernel(criterion: &mut Criterion) {
                         &inputs[index],
                         &layer.weights(),
                         tape,
-                        &gradient,
-                        None,
+                        lstm::OutputGradients {
+                            y: &gradient,
+                            last: None,
+                        },
                         index > 0,
                     );
                     black_box(&gradients.weights);

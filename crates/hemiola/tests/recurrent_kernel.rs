@@ -301,8 +301,10 @@ fn backward_gives_the_numerical_gradients_at_every_level() {
                     &values.x,
                     &values.weights(),
                     &tape.expect("a tape was asked for"),
-                    &y,
-                    Some(lstm::State { h: &h, c: &c }),
+                    lstm::OutputGradients {
+                        y: &y,
+                        last: Some(lstm::State { h: &h, c: &c }),
+                    },
                     true,
                 );
                 let mut all = vec![gradients.x.expect("it was asked for")];

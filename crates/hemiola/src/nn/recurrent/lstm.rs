@@ -258,3 +258,155 @@ impl LstmDirection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::ModuleVisitor;
+    use burn::tensor::{Distribution, TensorData, Tolerance};
+
+    use super::*;
+
+    fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+        Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
+    }
+
+    type Outcome = Vec<(&'static str, TensorData)>;
+
+    /// Outputs of one layer and the gradients of all that goes in, by the operator or in burn's own operations.
+    fn outcome(layer: &LstmLayer, x: &Tensor<3>, start: &LstmState, fused: bool) -> Outcome {
+        let x = x.clone().require_grad();
+        let start = LstmState {
+            hidden: start.hidden.clone().require_grad(),
+            cell: start.cell.clone().require_grad(),
+        };
+        let (y, state) = if fused {
+            assert!(operator::supports(&x));
+            let (y, state) = layer.forward(x.clone(), Some(start.clone()), true);
+            (y, state.expect("it was asked for"))
+        } else {
+            layer.plain(x.clone(), start.clone())
+        };
+        // Squares give every value a gradient of its own.
+        let loss = y.clone().powi_scalar(2).sum()
+            + state.hidden.clone().powi_scalar(2).sum().mul_scalar(0.3)
+            + state.cell.clone().powi_scalar(2).sum().mul_scalar(0.7);
+        let gradients = loss.backward();
+        let gradient = |of: &Tensor<3>| of.grad(&gradients).expect("a gradient").into_data();
+        let mut all = vec![
+            ("gradient of x", gradient(&x)),
+            ("gradient of h", gradient(&start.hidden)),
+            ("gradient of c", gradient(&start.cell)),
+            ("y", y.into_data()),
+            ("h", state.hidden.into_data()),
+            ("c", state.cell.into_data()),
+        ];
+        for direction in layer.directions() {
+            for weight in [&direction.weight_ih, &direction.weight_hh] {
+                let gradient = weight.val().grad(&gradients).expect("a gradient");
+                all.push(("gradient of a weight", gradient.into_data()));
+            }
+            for bias in [&direction.bias_ih, &direction.bias_hh] {
+                let gradient = bias.val().grad(&gradients).expect("a gradient");
+                all.push(("gradient of a bias", gradient.into_data()));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_operator_agrees_with_burns_own_operations() {
+        let device = Device::flex().autodiff();
+        for ([batch, time, input, hidden], bidirectional) in [
+            ([1, 1, 1, 1], false),
+            ([1, 5, 3, 7], true),
+            ([3, 1, 2, 16], true),
+            ([5, 9, 20, 33], true),
+            ([4, 12, 6, 24], false),
+        ] {
+            let config = LstmConfig::new(input, hidden).with_bidirectional(bidirectional);
+            let lstm = config.init(&device);
+            let layer = &lstm.layers[0];
+            let directions = layer.directions().len();
+            let start = LstmState {
+                hidden: random([directions, batch, hidden], &device),
+                cell: random([directions, batch, hidden], &device),
+            };
+            // A transposed view, as the module passes it.
+            let x = random([batch, time, input], &device).swap_dims(0, 1);
+            let fused = outcome(layer, &x, &start, true);
+            let plain = outcome(layer, &x, &start, false);
+            for ((name, fused), (_, plain)) in fused.iter().zip(&plain) {
+                println!("{name} of {batch}x{time}x{input}x{hidden}");
+                fused.assert_approx_eq::<f32>(plain, Tolerance::absolute(2e-5));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sequence_in_two_parts_gives_the_same_as_the_whole() {
+        let device = Device::flex();
+        let lstm = LstmConfig::new(5, 19).with_num_layers(2).init(&device);
+        let x = random([2, 11, 5], &device);
+        let whole = lstm.forward(x.clone());
+        let (first, state) = lstm.forward_with_state(x.clone().narrow(1, 0, 4), None);
+        let (second, _) = lstm.forward_with_state(x.narrow(1, 4, 7), Some(state));
+        let parts = Tensor::cat(vec![first, second], 1);
+        (parts.into_data()).assert_approx_eq::<f32>(&whole.into_data(), Tolerance::absolute(1e-6));
+    }
+
+    #[test]
+    fn training_and_inference_give_the_same_without_dropout() {
+        let device = Device::flex().autodiff();
+        let config = LstmConfig::new(6, 10)
+            .with_num_layers(3)
+            .with_bidirectional(true);
+        let lstm = config.init(&device);
+        let x = random([3, 8, 6], &device);
+        let tracked = lstm.forward(x.clone());
+        let untracked = lstm.to_device(&device.clone().inner()).forward(x.inner());
+        (tracked.into_data())
+            .assert_approx_eq::<f32>(&untracked.into_data(), Tolerance::absolute(0.0));
+    }
+
+    #[test]
+    fn parameters_have_pytorchs_shapes_and_paths_that_map_to_its_names() {
+        #[derive(Default)]
+        struct Names {
+            path: Vec<String>,
+            found: Vec<(String, Vec<usize>)>,
+        }
+        impl ModuleVisitor for Names {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let name = super::super::keys::pytorch_of_path(&self.path.join("."));
+                let name = name.unwrap_or_else(|| panic!("no name for {:?}", self.path));
+                self.found.push((name, param.dims().to_vec()));
+            }
+            fn enter_module(&mut self, name: &str, _container: &str) {
+                self.path.push(name.to_string());
+            }
+            fn exit_module(&mut self, _name: &str, _container: &str) {
+                self.path.pop();
+            }
+        }
+        let lstm = LstmConfig::new(3, 5)
+            .with_num_layers(2)
+            .with_bidirectional(true)
+            .init(&Device::flex());
+        let mut names = Names::default();
+        lstm.visit(&mut names);
+        names.found.sort();
+        let mut expected = Vec::new();
+        for (layer, input) in [(0, 3), (1, 10)] {
+            for suffix in ["", "_reverse"] {
+                expected.extend([
+                    (format!("weight_ih_l{layer}{suffix}"), vec![20, input]),
+                    (format!("weight_hh_l{layer}{suffix}"), vec![20, 5]),
+                    (format!("bias_ih_l{layer}{suffix}"), vec![20]),
+                    (format!("bias_hh_l{layer}{suffix}"), vec![20]),
+                ]);
+            }
+        }
+        expected.sort();
+        assert_eq!(names.found, expected);
+    }
+}

@@ -213,8 +213,10 @@ impl Call {
             values(&self.x),
             &self.kernel_weights(),
             tape,
-            y,
-            Some(lstm::State { h: &h, c: &c }),
+            lstm::OutputGradients {
+                y,
+                last: Some(lstm::State { h: &h, c: &c }),
+            },
             wants_x,
         );
         let states = [gradients.h, gradients.c].map(|g| tensor(g, [directions, batch, hidden]));

@@ -70,6 +70,14 @@ struct Trace {
     cell: Vec<f32>,
 }
 
+/// The loss's gradients with respect to an [`Output`].
+#[derive(Clone, Copy)]
+pub struct OutputGradients<'a> {
+    pub y: &'a [f32],
+    /// Those of the final states, zero where absent
+    pub last: Option<State<'a>>,
+}
+
 /// The loss's gradients with respect to all that went into a layer.
 pub struct Gradients {
     /// As the input; absent if it was not asked for
@@ -203,9 +211,9 @@ fn input_product(
 fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: bool) -> Output {
     let width = traces.len() * shape.hidden;
     let units = packing.units();
-    let state = |states: &[f32], slot: usize, b: usize| {
+    let row = |slot: usize, b: usize| {
         let start = (slot * shape.batch + b) * units;
-        start..start + shape.hidden.min(states.len() - start)
+        start..start + shape.hidden
     };
     let mut y = vec![0.0; shape.frames() * width];
     let mut h = Vec::with_capacity(shape.batch * width);
@@ -215,12 +223,11 @@ fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: 
         for b in 0..shape.batch {
             for t in 0..shape.time {
                 let to = order.row(shape, b, t) * width + direction * shape.hidden;
-                y[to..][..shape.hidden]
-                    .copy_from_slice(&trace.hidden[state(&trace.hidden, slots.after(t), b)]);
+                y[to..][..shape.hidden].copy_from_slice(&trace.hidden[row(slots.after(t), b)]);
             }
             let cell_end = if kept { slots.last() } else { 0 };
-            h.extend_from_slice(&trace.hidden[state(&trace.hidden, slots.last(), b)]);
-            c.extend_from_slice(&trace.cell[state(&trace.cell, cell_end, b)]);
+            h.extend_from_slice(&trace.hidden[row(slots.last(), b)]);
+            c.extend_from_slice(&trace.cell[row(cell_end, b)]);
         }
     }
     Output { y, h, c }
@@ -326,8 +333,7 @@ impl RowBlock for ForwardStep<'_> {
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
 ///
-/// `y` and `last` are the gradients of the output's `y` and of its final states, zero where absent. `wants_x` asks for the
-/// input's gradient, a third of the large products.
+/// `wants_x` asks for the input's gradient, a third of the large products.
 ///
 /// # Panics
 /// If a slice's length does not fit `shape`.
@@ -337,10 +343,10 @@ pub fn backward(
     x: &[f32],
     directions: &[Weights<'_>],
     tape: &Tape,
-    y: &[f32],
-    last: Option<State<'_>>,
+    output: OutputGradients<'_>,
     wants_x: bool,
 ) -> Gradients {
+    let OutputGradients { y, last } = output;
     check(shape, x, directions, last);
     let width = directions.len() * shape.hidden;
     assert_eq!(tape.directions.len(), directions.len(), "directions");

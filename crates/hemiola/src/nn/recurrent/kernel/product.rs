@@ -187,10 +187,6 @@ impl Panels {
         }
     }
 
-    pub fn inner(&self) -> usize {
-        self.inner
-    }
-
     /// Columns, padding included.
     pub fn width(&self) -> usize {
         self.data.len() / self.inner.max(1)
@@ -238,22 +234,21 @@ pub trait RowBlock {
 pub fn in_row_blocks<V: Vector>(rows: usize, work: &mut impl RowBlock) {
     let mut row = 0;
     while row < rows {
-        // Two even blocks are faster than a full one and a rest.
-        let block = match (rows - row).min(V::ROWS) {
-            5 => 3,
-            3 if rows - row == 4 => 2,
-            block => block,
+        let rest = rows - row;
+        // Two even blocks are faster than a full one and a small rest.
+        let block = if rest > V::ROWS && rest < 2 * V::ROWS {
+            rest.div_ceil(2)
+        } else {
+            rest.min(V::ROWS)
         };
         match block {
-            6 => work.block::<V, 6>(row),
-            4 => work.block::<V, 4>(row),
-            3 => work.block::<V, 3>(row),
+            1 => work.block::<V, 1>(row),
             2 => work.block::<V, 2>(row),
-            _ => work.block::<V, 1>(row),
+            3 => work.block::<V, 3>(row),
+            4 => work.block::<V, 4>(row),
+            5 => work.block::<V, 5>(row),
+            _ => work.block::<V, 6>(row),
         }
-        row += match block {
-            0 => 1,
-            block => block,
-        };
+        row += block;
     }
 }

@@ -81,7 +81,8 @@ pub trait Job {
 /// A vector of `f32`.
 pub trait Vector: Copy {
     const LANES: usize;
-    /// Rows that [`super::product::panel_product`] computes at once: as many as keep four vectors of sums each in registers.
+    /// Rows that [`super::product::panel_product`] computes at once, at most 6: as many as keep four vectors of sums each
+    /// in registers.
     const ROWS: usize;
 
     fn splat(value: f32) -> Self;
