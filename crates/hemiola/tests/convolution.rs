@@ -11,7 +11,7 @@ fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
 }
 
 fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    tensor.to_data().to_vec().unwrap()
+    tensor.to_data().try_to_vec().unwrap()
 }
 
 fn assert_close<const D: usize>(what: &str, found: &Tensor<D>, expected: &Tensor<D>) {
