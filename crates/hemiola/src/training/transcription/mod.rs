@@ -227,12 +227,12 @@ pub fn train(
     report: Report,
 ) -> Result<RunState> {
     recipe.validate()?;
-    let source = Arc::new(SegmentSource::open(recipe)?);
-    let dev = Arc::new(segments::dev_recordings(recipe)?);
     let state = run::prepare(&recipe.run.output, resume)?;
     if state.finished {
         return Ok(state);
     }
+    let source = Arc::new(SegmentSource::open(recipe)?);
+    let dev = Arc::new(segments::dev_recordings(recipe)?);
 
     let training_device = device.clone().autodiff();
     training_device.seed(run::step_seed(recipe.run.seed, usize::MAX));
