@@ -80,8 +80,10 @@ pub fn run(args: Args) -> Result<Outcome> {
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
         Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
-            let (reference, estimate) =
-                (formats::read_events(reference)?, formats::read_events(estimate)?);
+            let (reference, estimate) = (
+                formats::read_events(reference)?,
+                formats::read_events(estimate)?,
+            );
             to_json(onset::evaluate(&reference, &estimate))
         }),
         Task::Multipitch(files) => {

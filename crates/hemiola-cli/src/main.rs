@@ -54,7 +54,12 @@ fn main() -> ExitCode {
         Verb::Data(args) => data::run(args),
         Verb::Models(args) => models::run(args),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "hemiola", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "hemiola",
+                &mut std::io::stdout(),
+            );
             Ok(Outcome::Done)
         }
     };

@@ -112,7 +112,10 @@ fn open(name: &str) -> Result<CheckpointFiles> {
         Some(model) => CheckpointFiles::bundled(model)?,
         None if folder.is_dir() => CheckpointFiles::read(folder)?,
         None => {
-            let built_in: Vec<&str> = checkpoint::bundled_models().iter().map(|m| m.name).collect();
+            let built_in: Vec<&str> = checkpoint::bundled_models()
+                .iter()
+                .map(|m| m.name)
+                .collect();
             let built_in = match built_in.as_slice() {
                 [] => "this program has none".to_owned(),
                 names => names.join(", "),
@@ -128,7 +131,9 @@ fn open(name: &str) -> Result<CheckpointFiles> {
 pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcriber> {
     let (model, _, task) = open(name)?.assemble(device)?;
     let transcriber = Transcriber::new(model, task);
-    transcriber.validate().with_context(|| format!("model {name}"))?;
+    transcriber
+        .validate()
+        .with_context(|| format!("model {name}"))?;
     Ok(transcriber)
 }
 

@@ -31,10 +31,17 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     let recipe = read_recipe(&args)?;
     let dashboard = args.dashboard && std::io::stdout().is_terminal();
-    let bar = crate::progress::bar(recipe.run().steps as u64, "{msg} {wide_bar} {pos}/{len} {eta}");
+    let bar = crate::progress::bar(
+        recipe.run().steps as u64,
+        "{msg} {wide_bar} {pos}/{len} {eta}",
+    );
     let shown = bar.clone();
     let report = Arc::new(move |event: RunEvent| match event {
-        RunEvent::Step { step, steps: _, loss } => {
+        RunEvent::Step {
+            step,
+            steps: _,
+            loss,
+        } => {
             shown.set_position(step as u64);
             shown.set_message(format!("loss {loss:.4}"));
         }
@@ -51,7 +58,11 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             let mark = if best { " (best)" } else { "" };
             shown.suspend(|| {
-                eprintln!("step {step}: train {}; dev {}{mark}", list(train), list(dev));
+                eprintln!(
+                    "step {step}: train {}; dev {}{mark}",
+                    list(train),
+                    list(dev)
+                );
             });
         }
     });

@@ -126,9 +126,9 @@ impl Target {
                 }
                 Ok(Self::Stdout(format))
             }
-            Some(path) if path == Path::new("-") && many => {
-                Err(wrong_use("standard output takes one recording; name a folder with -o"))
-            }
+            Some(path) if path == Path::new("-") && many => Err(wrong_use(
+                "standard output takes one recording; name a folder with -o",
+            )),
             Some(path) if path == Path::new("-") => Ok(Self::Stdout(one(NoteFormatArg::Csv)?)),
             Some(path) => match NoteFormatArg::of(path) {
                 Some(format) if !many && !path.is_dir() => {
@@ -277,7 +277,11 @@ fn transcribe_one(
     if let Target::Stdout(format) = target {
         let _turn = stdout.lock().unwrap_or_else(|e| e.into_inner());
         let mut out = std::io::stdout().lock();
-        out.write_all(&formats::encode_notes(&notes, (*format).into(), Some(&made_by))?)?;
+        out.write_all(&formats::encode_notes(
+            &notes,
+            (*format).into(),
+            Some(&made_by),
+        )?)?;
         out.flush()?;
     }
     for (path, _) in files {

@@ -12,11 +12,29 @@ use support::{folder, hemiola, shared, write_pairs};
 fn the_list_tells_licences_and_what_may_be_shipped() {
     let at = folder();
     let text = hemiola(at.path(), &["data", "list"]).succeeded();
-    for name in ["chorales", "giantmidi", "maps", "nottingham", "pairs", "pop909", "synthetic"] {
-        assert!(text.text().lines().any(|line| line.starts_with(name)), "{name}");
+    for name in [
+        "chorales",
+        "giantmidi",
+        "maps",
+        "nottingham",
+        "pairs",
+        "pop909",
+        "synthetic",
+    ] {
+        assert!(
+            text.text().lines().any(|line| line.starts_with(name)),
+            "{name}"
+        );
     }
-    let list = hemiola(at.path(), &["data", "list", "--json"]).succeeded().json();
-    let maps = list.as_array().unwrap().iter().find(|set| set["name"] == "maps").unwrap();
+    let list = hemiola(at.path(), &["data", "list", "--json"])
+        .succeeded()
+        .json();
+    let maps = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|set| set["name"] == "maps")
+        .unwrap();
     // Emiya, Badeau and David, 2010: no commercial use.
     assert_eq!(maps["licence"], "CC BY-NC-SA");
     assert_eq!(maps["may_train"], false);
@@ -27,13 +45,26 @@ fn a_whole_data_set_is_counted() {
     let at = folder();
     write_pairs(&at.path().join("mine"), 5);
     let ran = hemiola(at.path(), &["data", "validate", "pairs", "mine"]).succeeded();
-    assert!(ran.text().contains("5 items (4 train, 1 dev), 30 notes"), "{}", ran.text());
+    assert!(
+        ran.text().contains("5 items (4 train, 1 dev), 30 notes"),
+        "{}",
+        ran.text()
+    );
     let Some(maps) = shared("data/audio/maps_dev") else {
         return;
     };
-    let ran = hemiola(at.path(), &["data", "validate", "maps", maps.to_str().unwrap()]).succeeded();
+    let ran = hemiola(
+        at.path(),
+        &["data", "validate", "maps", maps.to_str().unwrap()],
+    )
+    .succeeded();
     // As /README.md of the reference data states.
-    assert!(ran.text().contains("24 items (0 train, 24 dev), 5981 notes, 0.20 h"), "{}", ran.text());
+    assert!(
+        ran.text()
+            .contains("24 items (0 train, 24 dev), 5981 notes, 0.20 h"),
+        "{}",
+        ran.text()
+    );
 }
 
 #[test]
@@ -55,9 +86,10 @@ fn faults_of_a_data_set_are_told() {
 
 #[test]
 fn a_reserved_work_is_left_out() {
-    let (Some(titles), Some(set)) =
-        (shared("data/reserved_titles.txt"), shared("data/symbolic/giantmidi"))
-    else {
+    let (Some(titles), Some(set)) = (
+        shared("data/reserved_titles.txt"),
+        shared("data/symbolic/giantmidi"),
+    ) else {
         return;
     };
     let at = folder();
@@ -106,7 +138,10 @@ fn a_recipe_is_rendered_the_same_whatever_the_threads() {
     let at = folder();
     fs::write(at.path().join("r.toml"), recipe("")).unwrap();
     for (out, jobs) in [("one", "1"), ("two", "2")] {
-        let ran = hemiola(at.path(), &["data", "render", "r.toml", "-o", out, "-j", jobs]);
+        let ran = hemiola(
+            at.path(),
+            &["data", "render", "r.toml", "-o", out, "-j", jobs],
+        );
         assert!(ran.succeeded().stderr.contains("renditions"));
     }
     let index = read_index(&at.path().join("one")).unwrap();
@@ -141,11 +176,21 @@ fn impossible_recipes_are_refused_by_the_name_of_the_key() {
     hemiola(at.path(), &["data", "render", "none.toml", "-o", "out"])
         .failed(1, &["none.toml", "No such file"]);
     assert_eq!(hemiola(at.path(), &["data", "render", "r.toml"]).code, 2);
-    assert_eq!(hemiola(at.path(), &["data", "render", "r.toml", "-o", "out", "-j", "0"]).code, 2);
+    assert_eq!(
+        hemiola(
+            at.path(),
+            &["data", "render", "r.toml", "-o", "out", "-j", "0"]
+        )
+        .code,
+        2
+    );
 }
 
 #[test]
 fn the_recipe_of_the_shipped_model_is_possible() {
-    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/piano-renditions.toml");
+    let recipe = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../recipes/piano-renditions.toml"
+    );
     hemiola::datasets::plan::RenderRecipe::read(recipe).unwrap();
 }

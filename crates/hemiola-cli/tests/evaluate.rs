@@ -20,7 +20,13 @@ fn equals_mir_eval(task: &str) {
         let file = |kind: &str, ending: &str| format!("{task}/{kind}{number:02}.{ending}");
         let ran = hemiola(
             &cases,
-            &["evaluate", task, &file("ref", "txt"), &file("est", "txt"), "--json"],
+            &[
+                "evaluate",
+                task,
+                &file("ref", "txt"),
+                &file("est", "txt"),
+                "--json",
+            ],
         )
         .succeeded()
         .json();
@@ -28,11 +34,24 @@ fn equals_mir_eval(task: &str) {
             serde_json::from_str(&fs::read_to_string(cases.join(file("output", "json"))).unwrap())
                 .unwrap();
         let found = &ran["files"][format!("ref{number:02}")];
-        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let names = |value: &Value| {
+            value
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(found), names(&expected));
         for name in names(&expected) {
-            let (a, b) = (found[&name].as_f64().unwrap(), expected[&name].as_f64().unwrap());
-            assert!((a - b).abs() < 1e-9, "{task} {number}, {name}: {a}, mir_eval {b}");
+            let (a, b) = (
+                found[&name].as_f64().unwrap(),
+                expected[&name].as_f64().unwrap(),
+            );
+            assert!(
+                (a - b).abs() < 1e-9,
+                "{task} {number}, {name}: {a}, mir_eval {b}"
+            );
         }
         assert_eq!(*found, ran["mean"]);
     }
@@ -63,11 +82,18 @@ fn notes_equal_mir_eval() {
     // in its onset only (a fifth of one second is 0.2 s), the third does not exist in the reference.
     let at = folder();
     let reference = [note(0.0, 1.0, 60, 60), note(1.0, 2.0, 64, 100)];
-    let estimate = [note(0.03, 1.1, 60, 60), note(1.0, 2.5, 64, 100), note(1.0, 2.0, 76, 90)];
+    let estimate = [
+        note(0.03, 1.1, 60, 60),
+        note(1.0, 2.5, 64, 100),
+        note(1.0, 2.0, 76, 90),
+    ];
     write_notes(at.path().join("r.csv"), &reference, None).unwrap();
     for name in ["e.mid", "e.csv", "e.tsv", "e.json"] {
         write_notes(at.path().join(name), &estimate, None).unwrap();
-        let ran = hemiola(at.path(), &["evaluate", "transcription", "r.csv", name, "--json"]);
+        let ran = hemiola(
+            at.path(),
+            &["evaluate", "transcription", "r.csv", name, "--json"],
+        );
         let scores = ran.succeeded().json()["files"]["r"].clone();
         for (metric, expected) in [
             ("Precision_no_offset", 2.0 / 3.0),
@@ -93,7 +119,10 @@ fn notes_equal_mir_eval() {
     }
     // MAPS tells no velocities.
     write_notes(at.path().join("e.txt"), &estimate, None).unwrap();
-    let ran = hemiola(at.path(), &["evaluate", "transcription", "r.csv", "e.txt", "--json"]);
+    let ran = hemiola(
+        at.path(),
+        &["evaluate", "transcription", "r.csv", "e.txt", "--json"],
+    );
     assert_eq!(ran.succeeded().json()["files"]["r"].get("velocity"), None);
 }
 
@@ -101,8 +130,14 @@ fn notes_equal_mir_eval() {
 fn the_pedal_ends_notes_unless_the_key_does() {
     let at = folder();
     let pedal = [
-        PedalEvent { time_s: 0.2, value: 127 },
-        PedalEvent { time_s: 3.0, value: 0 },
+        PedalEvent {
+            time_s: 0.2,
+            value: 127,
+        },
+        PedalEvent {
+            time_s: 3.0,
+            value: 0,
+        },
     ];
     let options = WriteOptions {
         pedal: &pedal,
@@ -111,8 +146,15 @@ fn the_pedal_ends_notes_unless_the_key_does() {
     write_midi(at.path().join("r.mid"), &[note(0.5, 1.0, 60, 80)], &options).unwrap();
     let f1 = |estimate: Note, note_end: &str| {
         write_notes(at.path().join("e.csv"), &[estimate], None).unwrap();
-        let arguments =
-            ["evaluate", "transcription", "r.mid", "e.csv", "--json", "--note-end", note_end];
+        let arguments = [
+            "evaluate",
+            "transcription",
+            "r.mid",
+            "e.csv",
+            "--json",
+            "--note-end",
+            note_end,
+        ];
         hemiola(at.path(), &arguments).succeeded().json()["files"]["r"]["F-measure"].clone()
     };
     assert_eq!(f1(note(0.5, 3.0, 60, 80), "sounding"), 1.0);
@@ -140,14 +182,24 @@ fn folders_are_paired_by_stem() {
     write_notes(path("est/sub/b.csv"), &keys, None).unwrap();
     write_notes(path("est/d.mid"), &keys, None).unwrap();
     let run = |note_end: &str| {
-        let arguments =
-            ["evaluate", "transcription", "ref", "est", "--json", "--note-end", note_end];
+        let arguments = [
+            "evaluate",
+            "transcription",
+            "ref",
+            "est",
+            "--json",
+            "--note-end",
+            note_end,
+        ];
         let ran = hemiola(at.path(), &arguments).failed(1, &["ref/c.tsv", "no estimate"]);
         assert!(ran.stderr.contains("warning: est/d.mid"), "{}", ran.stderr);
         let scores = ran.json();
         assert_eq!(scores["files"].as_object().unwrap().len(), 2);
         assert_eq!(scores["files"]["sub/b"]["F-measure"], 1.0);
-        (scores["files"]["a"]["F-measure"].clone(), scores["mean"]["F-measure"].clone())
+        (
+            scores["files"]["a"]["F-measure"].clone(),
+            scores["mean"]["F-measure"].clone(),
+        )
     };
     assert_eq!(run("sounding"), (1.0.into(), 1.0.into()));
     assert_eq!(run("key-release"), (0.0.into(), 0.5.into()));
@@ -174,7 +226,11 @@ fn what_cannot_be_scored_is_told() {
     let at = folder();
     let path = |name: &str| at.path().join(name);
     write_notes(path("a.csv"), &melody(1), None).unwrap();
-    fs::write(path("bad.csv"), "onset_s,offset_s,pitch,velocity\n0.1,0.2,sixty,64\n").unwrap();
+    fs::write(
+        path("bad.csv"),
+        "onset_s,offset_s,pitch,velocity\n0.1,0.2,sixty,64\n",
+    )
+    .unwrap();
     fs::write(path("onsets.txt"), "0.5\n1.0\n").unwrap();
     fs::write(path("words.txt"), "0.5\nsoon\n").unwrap();
     fs::write(path("back.txt"), "0.5\t440\n0.4\t440\n").unwrap();
@@ -193,5 +249,8 @@ fn what_cannot_be_scored_is_told() {
     run(&["multipitch", "onsets.txt", "back.txt"]).failed(1, &["back.txt", "line 2"]);
     assert_eq!(run(&["transcription", "a.csv"]).code, 2);
     assert_eq!(run(&["rhythm", "a.csv", "a.csv"]).code, 2);
-    assert_eq!(run(&["onset", "a.csv", "a.csv", "--note-end", "sounding"]).code, 2);
+    assert_eq!(
+        run(&["onset", "a.csv", "a.csv", "--note-end", "sounding"]).code,
+        2
+    );
 }

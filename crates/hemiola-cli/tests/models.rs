@@ -38,8 +38,12 @@ fn the_list_is_json_too() {
     let at = folder();
     let list = models(at.path(), &["list", "--json"]).succeeded().json();
     let built_in = hemiola::checkpoint::bundled_models();
-    let names: Vec<&str> =
-        list.as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, built_in.iter().map(|m| m.name).collect::<Vec<_>>());
     let text = models(at.path(), &["list"]).succeeded();
     assert_eq!(text.text().lines().count(), built_in.len());
@@ -50,18 +54,34 @@ fn the_reference_preset_has_as_many_parameters_as_its_table_says() {
     let at = folder();
     let model = at.path().join("model");
     save_model(&model, &MusicTranscriptionRnnConfig::default());
-    let shown = models(at.path(), &["show", "model", "--json"]).succeeded().json();
+    let shown = models(at.path(), &["show", "model", "--json"])
+        .succeeded()
+        .json();
     assert_eq!(shown["parameters"], 5_436_634);
     assert_eq!(shown["architecture"], ARCH);
     assert_eq!(shown["licence"], "CC0-1.0");
     assert_eq!(shown["model"]["n_layers"], 3);
     let shapes = shown["tensors"].as_array().unwrap();
     let shape = |name: &str| shapes.iter().find(|t| t["name"] == name).unwrap()["shape"].clone();
-    assert_eq!(shape("feature_conv.0.weight"), serde_json::json!([128, 88, 3]));
-    assert_eq!(shape("lstm.weight_hh_l2_reverse"), serde_json::json!([1024, 256]));
-    assert_eq!(shape("attention.in_proj_weight"), serde_json::json!([1536, 512]));
+    assert_eq!(
+        shape("feature_conv.0.weight"),
+        serde_json::json!([128, 88, 3])
+    );
+    assert_eq!(
+        shape("lstm.weight_hh_l2_reverse"),
+        serde_json::json!([1024, 256])
+    );
+    assert_eq!(
+        shape("attention.in_proj_weight"),
+        serde_json::json!([1536, 512])
+    );
     let text = models(at.path(), &["show", "model"]).succeeded();
-    for part in ["5436634 parameters", "lstm.weight_hh_l2_reverse", "\"n_heads\": 8", "A tiny model"] {
+    for part in [
+        "5436634 parameters",
+        "lstm.weight_hh_l2_reverse",
+        "\"n_heads\": 8",
+        "A tiny model",
+    ] {
         assert!(text.text().contains(part), "{part}");
     }
 }
@@ -70,21 +90,37 @@ fn the_reference_preset_has_as_many_parameters_as_its_table_says() {
 fn an_export_is_the_same_model() {
     let at = with_model();
     models(at.path(), &["export", "model", "-o", "full"]).succeeded();
-    models(at.path(), &["export", "model", "-o", "half", "--precision", "float16"]).succeeded();
+    models(
+        at.path(),
+        &["export", "model", "-o", "half", "--precision", "float16"],
+    )
+    .succeeded();
     let original = tensors_of(&at.path().join("model"));
     assert_eq!(tensors_of(&at.path().join("full")), original);
     for (half, full) in tensors_of(&at.path().join("half")).iter().zip(&original) {
         assert_eq!((&half.name, &half.shape), (&full.name, &full.shape));
         for (a, b) in half.values.iter().zip(&full.values) {
             // Half precision has 11 bits.
-            assert!((a - b).abs() <= b.abs() / 2048.0 + 1e-7, "{}: {a} {b}", half.name);
+            assert!(
+                (a - b).abs() <= b.abs() / 2048.0 + 1e-7,
+                "{}: {a} {b}",
+                half.name
+            );
         }
     }
     let read = |name: &str| fs::read_to_string(at.path().join(name)).unwrap();
     assert_eq!(read("model/config.json"), read("half/config.json"));
-    let size = |card: &str| card.lines().find(|l| l.starts_with("- architecture")).unwrap().to_owned();
+    let size = |card: &str| {
+        card.lines()
+            .find(|l| l.starts_with("- architecture"))
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(read("model/README.md"), read("full/README.md"));
-    assert_ne!(size(&read("model/README.md")), size(&read("half/README.md")));
+    assert_ne!(
+        size(&read("model/README.md")),
+        size(&read("half/README.md"))
+    );
 }
 
 #[test]
@@ -106,7 +142,11 @@ fn pickles_of_pytorch_are_imported_with_and_without_wrappings() {
         let out = format!("{file}.imported");
         let ran = import(at.path(), file, &out).succeeded();
         assert!(ran.stderr.contains("n_heads"), "{}", ran.stderr);
-        assert_eq!(tensors_of(&at.path().join(&out)), named_tensors(&model).unwrap(), "{file}");
+        assert_eq!(
+            tensors_of(&at.path().join(&out)),
+            named_tensors(&model).unwrap(),
+            "{file}"
+        );
         let config = CheckpointFiles::read(&at.path().join(&out)).unwrap().config;
         let expected = serde_json::json!({
             "front": "conv1d", "input_dim": 88, "hidden_dim": 8, "n_layers": 1, "n_heads": 8,
@@ -118,7 +158,9 @@ fn pickles_of_pytorch_are_imported_with_and_without_wrappings() {
     }
     write_melody(&at.path().join("a.wav"), 5);
     let notes = |model: &str| {
-        hemiola(at.path(), &["transcribe", "a.wav", "--model", model]).succeeded().stdout
+        hemiola(at.path(), &["transcribe", "a.wav", "--model", model])
+            .succeeded()
+            .stdout
     };
     assert_eq!(notes("both.pt.imported"), notes("model"));
 }
@@ -128,12 +170,26 @@ fn safetensors_are_imported_with_the_sizes_given() {
     let at = folder();
     // Two heads are not told by the tensors.
     save_model(&at.path().join("model"), &tiny_sizes());
-    fs::copy(at.path().join("model/model.safetensors"), at.path().join("w.safetensors")).unwrap();
+    fs::copy(
+        at.path().join("model/model.safetensors"),
+        at.path().join("w.safetensors"),
+    )
+    .unwrap();
     let arguments = [
-        "import", "w.safetensors", "--arch", ARCH, "-o", "out", "--config", "model/config.json",
+        "import",
+        "w.safetensors",
+        "--arch",
+        ARCH,
+        "-o",
+        "out",
+        "--config",
+        "model/config.json",
     ];
     assert_eq!(models(at.path(), &arguments).succeeded().stderr, "");
-    assert_eq!(tensors_of(&at.path().join("out")), tensors_of(&at.path().join("model")));
+    assert_eq!(
+        tensors_of(&at.path().join("out")),
+        tensors_of(&at.path().join("model"))
+    );
     let read = |name: &str| fs::read_to_string(at.path().join(name)).unwrap();
     assert_eq!(read("out/config.json"), read("model/config.json"));
 }
@@ -146,15 +202,22 @@ fn weights_of_the_reference_implementation_are_imported() {
     let at = folder();
     let bytes = fs::read(path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let parameters = file.iter().filter_map(|(name, view)| {
-        Some((name.strip_prefix("param.")?.to_owned(), view))
-    });
+    let parameters = file
+        .iter()
+        .filter_map(|(name, view)| Some((name.strip_prefix("param.")?.to_owned(), view)));
     let weights = safetensors::serialize(parameters, None).unwrap();
     fs::write(at.path().join("w.safetensors"), weights).unwrap();
     import(at.path(), "w.safetensors", "out").succeeded();
-    let shown = models(at.path(), &["show", "out", "--json"]).succeeded().json();
+    let shown = models(at.path(), &["show", "out", "--json"])
+        .succeeded()
+        .json();
     // As the metadata of the file states.
-    for (key, value) in [("hidden_dim", 16), ("n_layers", 3), ("input_dim", 88), ("onset_outputs", 88)] {
+    for (key, value) in [
+        ("hidden_dim", 16),
+        ("n_layers", 3),
+        ("input_dim", 88),
+        ("onset_outputs", 88),
+    ] {
         assert_eq!(shown["model"][key], value, "{key}");
     }
     assert_eq!(shown["model"]["conv_channels"], serde_json::json!([12, 16]));
@@ -165,8 +228,11 @@ fn weights_that_do_not_fit_are_refused_by_name() {
     let at = folder();
     let model = save_model(&at.path().join("model"), &eight_heads());
     let tensors = named_tensors(&model).unwrap();
-    let without: Vec<_> =
-        tensors.iter().filter(|t| t.name != "lstm.bias_hh_l0").cloned().collect();
+    let without: Vec<_> = tensors
+        .iter()
+        .filter(|t| t.name != "lstm.bias_hh_l0")
+        .cloned()
+        .collect();
     torch_save(&at.path().join("less.pt"), &without, None);
     import(at.path(), "less.pt", "out").failed(1, &["less.pt", "lstm.bias_hh_l0", "missing"]);
 
@@ -180,7 +246,10 @@ fn weights_that_do_not_fit_are_refused_by_name() {
     import(at.path(), "more.pt", "out").failed(1, &["extra_head.weight [2, 3]"]);
 
     let mut bent = tensors.clone();
-    let tensor = bent.iter_mut().find(|t| t.name == "attention.out_proj.weight").unwrap();
+    let tensor = bent
+        .iter_mut()
+        .find(|t| t.name == "attention.out_proj.weight")
+        .unwrap();
     tensor.shape = vec![8, 32];
     torch_save(&at.path().join("bent.pt"), &bent, None);
     import(at.path(), "bent.pt", "out")

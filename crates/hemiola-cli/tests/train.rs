@@ -63,28 +63,44 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     let at = with_recipe();
     write_pairs(&at.path().join("mine"), 5);
     let ran = train(at.path(), &[]).succeeded();
-    assert!(ran.stderr.contains(&format!("{STEPS} steps")), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("{STEPS} steps")),
+        "{}",
+        ran.stderr
+    );
 
     let killed = at.path().join("killed");
-    let mut child = command(at.path(), &["train", "r.toml", "--set", "run.output=killed"])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = command(
+        at.path(),
+        &["train", "r.toml", "--set", "run.output=killed"],
+    )
+    .stderr(Stdio::null())
+    .spawn()
+    .unwrap();
     let began = Instant::now();
     while latest_checkpoint(&killed).is_none() {
-        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint appears");
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "no checkpoint appears"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
     child.wait().unwrap();
     let state = latest_checkpoint(&killed).unwrap();
-    assert!(0 < state.step && state.step < STEPS, "killed too late: {state:?}");
+    assert!(
+        0 < state.step && state.step < STEPS,
+        "killed too late: {state:?}"
+    );
 
     let arguments = ["--set", "run.output=killed", "--resume"];
     train(at.path(), &arguments).succeeded();
     let whole = checkpoint_tensors(&at.path().join("run"), STEPS).unwrap();
     let resumed = checkpoint_tensors(&killed, STEPS).unwrap();
-    assert_eq!(whole.keys().collect::<Vec<_>>(), resumed.keys().collect::<Vec<_>>());
+    assert_eq!(
+        whole.keys().collect::<Vec<_>>(),
+        resumed.keys().collect::<Vec<_>>()
+    );
     assert!(whole.len() > 20);
     for (name, bytes) in &whole {
         assert!(bytes == &resumed[name], "{name} differs");
@@ -96,7 +112,11 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     let log = fs::read_to_string(killed.join("metrics.jsonl")).unwrap();
     let steps: Vec<u64> = log
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["step"]
+                .as_u64()
+                .unwrap()
+        })
         .collect();
     assert_eq!(steps, [6, 12, 18, 24]);
 
@@ -104,7 +124,11 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     train(at.path(), &arguments).succeeded();
     train(at.path(), &[]).failed(1, &["run", "24 steps", "--resume"]);
     // What came out is a model to transcribe with.
-    hemiola(at.path(), &["transcribe", "mine/3.wav", "--model", "run/best"]).succeeded();
+    hemiola(
+        at.path(),
+        &["transcribe", "mine/3.wav", "--model", "run/best"],
+    )
+    .succeeded();
 }
 
 #[test]
@@ -145,6 +169,12 @@ fn impossible_values_on_the_command_line_are_wrong_use() {
 fn missing_music_is_told() {
     let at = with_recipe();
     train(at.path(), &[]).failed(1, &["mine", "No such file"]);
+    write_pairs(&at.path().join("few"), 3);
+    train(
+        at.path(),
+        &["--set", "data.renditions=few", "--set", "data.dev=few"],
+    )
+    .failed(1, &["few", "data.dev"]);
     write_pairs(&at.path().join("mine"), 4);
     fs::remove_file(at.path().join("mine/2.mid")).unwrap();
     train(at.path(), &[]).failed(1, &["mine/2.wav", "MIDI"]);

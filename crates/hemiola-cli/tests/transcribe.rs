@@ -17,7 +17,10 @@ use support::{
 const HEADER: &str = "onset_s,offset_s,pitch,velocity";
 
 fn transcribe(folder: &Path, arguments: &[&str]) -> Ran {
-    hemiola(folder, &[&["transcribe", "--model", "model"], arguments].concat())
+    hemiola(
+        folder,
+        &[&["transcribe", "--model", "model"], arguments].concat(),
+    )
 }
 
 /// The notes of a CSV, checked to be possible ones of a recording of that length.
@@ -26,7 +29,10 @@ fn notes_of(csv: &[u8], length_s: f64) -> Vec<Note> {
     assert!(csv.starts_with(format!("{HEADER}\n").as_bytes()));
     let notes = read_notes_from(csv, NoteFormat::Csv, "stdout").unwrap();
     for note in &notes {
-        assert!(note.onset_s >= 0.0 && note.offset_s > note.onset_s, "{note:?}");
+        assert!(
+            note.onset_s >= 0.0 && note.offset_s > note.onset_s,
+            "{note:?}"
+        );
         assert!(note.offset_s < length_s + 0.1, "{note:?} of {length_s} s");
         assert!((21..=108).contains(&note.pitch), "{note:?}");
     }
@@ -37,7 +43,10 @@ fn notes_of(csv: &[u8], length_s: f64) -> Vec<Note> {
 fn every_format_tells_the_same_notes() {
     let at = with_model();
     write_melody(&at.path().join("a.wav"), 1);
-    let ran = transcribe(at.path(), &["a.wav", "-o", "out", "--format", "mid,csv,json"]);
+    let ran = transcribe(
+        at.path(),
+        &["a.wav", "-o", "out", "--format", "mid,csv,json"],
+    );
     assert_eq!(ran.succeeded().stdout, b"");
     let csv = fs::read(at.path().join("out/a.csv")).unwrap();
     let expected = notes_of(&csv, 2.0);
@@ -48,7 +57,10 @@ fn every_format_tells_the_same_notes() {
     let midi = read_notes(at.path().join("out/a.mid")).unwrap();
     assert_eq!(midi.len(), expected.len());
     for (found, expected) in midi.iter().zip(&expected) {
-        assert_eq!((found.pitch, found.velocity), (expected.pitch, expected.velocity));
+        assert_eq!(
+            (found.pitch, found.velocity),
+            (expected.pitch, expected.velocity)
+        );
         assert!((found.onset_s - expected.onset_s).abs() < 2e-3);
         assert!((found.offset_s - expected.offset_s).abs() < 2e-3);
     }
@@ -65,7 +77,16 @@ fn standard_input_and_output_give_what_files_give() {
     for arguments in [
         &["transcribe", "--model", "model", "-"][..],
         &["transcribe", "--model", "model", "-", "-o", "-"],
-        &["transcribe", "--model", "model", "-", "-o", "-", "--format", "csv"],
+        &[
+            "transcribe",
+            "--model",
+            "model",
+            "-",
+            "-o",
+            "-",
+            "--format",
+            "csv",
+        ],
     ] {
         let ran = hemiola_in(at.path(), arguments, &sound).succeeded();
         assert_eq!(ran.stdout, expected, "{arguments:?}");
@@ -81,7 +102,14 @@ fn standard_input_and_output_give_what_files_give() {
 fn odd_recordings_are_transcribed() {
     let at = with_model();
     let wav = |name: &str, samples: &[f32], channels, sample_rate| {
-        write_wav(at.path().join(name), samples, channels, sample_rate, WavFormat::Int16).unwrap();
+        write_wav(
+            at.path().join(name),
+            samples,
+            channels,
+            sample_rate,
+            WavFormat::Int16,
+        )
+        .unwrap();
     };
     wav("8k.wav", &tones(&melody(3), 2.0, 8000), 1, 8000);
     let high: Vec<f32> = tones(&melody(3), 2.0, 192_000)
@@ -113,7 +141,11 @@ fn a_recording_without_a_sample_gives_no_note_and_a_warning() {
 fn bad_recordings_are_refused_in_one_line() {
     let at = with_model();
     fs::write(at.path().join("empty.wav"), b"").unwrap();
-    fs::write(at.path().join("text.mp3"), "These are words, not music.\n".repeat(40)).unwrap();
+    fs::write(
+        at.path().join("text.mp3"),
+        "These are words, not music.\n".repeat(40),
+    )
+    .unwrap();
     let mut samples = vec![0.0f32; 16_000];
     samples[4000] = f32::NAN;
     let spec = hound::WavSpec {
@@ -123,7 +155,9 @@ fn bad_recordings_are_refused_in_one_line() {
         sample_format: hound::SampleFormat::Float,
     };
     let mut writer = hound::WavWriter::create(at.path().join("nan.wav"), spec).unwrap();
-    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    samples
+        .iter()
+        .for_each(|&sample| writer.write_sample(sample).unwrap());
     writer.finalize().unwrap();
     fs::create_dir(at.path().join("nothing")).unwrap();
     fs::write(at.path().join("nothing/notes.txt"), "no audio").unwrap();
@@ -208,10 +242,19 @@ fn wrong_use_has_its_own_exit_code() {
         (&["in"], &["-o"]),
         (&["a.wav", "b.wav", "-o", "-"], &["standard output", "-o"]),
         (&["a.wav", "--format", "mid,csv"], &["2 formats", "-o"]),
-        (&["a.wav", "-o", "x.mid", "--format", "csv"], &["csv", "x.mid"]),
+        (
+            &["a.wav", "-o", "x.mid", "--format", "csv"],
+            &["csv", "x.mid"],
+        ),
         (&["a.wav", "in", "-o", "out"], &["a.wav", "in/a.wav"]),
-        (&["a.wav", "--onset-threshold", "1.5"], &["onset_threshold", "1.5"]),
-        (&["a.wav", "--frame-threshold", "0"], &["frame_threshold", "0"]),
+        (
+            &["a.wav", "--onset-threshold", "1.5"],
+            &["onset_threshold", "1.5"],
+        ),
+        (
+            &["a.wav", "--frame-threshold", "0"],
+            &["frame_threshold", "0"],
+        ),
     ] {
         transcribe(at.path(), arguments).failed(2, words);
     }
@@ -270,7 +313,11 @@ fn damaged_checkpoints_are_refused_by_the_name_of_the_tensor() {
     write(misshapen.collect());
     transcribe(at.path(), &["a.wav"]).failed(1, &[name, "[88, 16]", "[16, 88]"]);
 
-    fs::write(at.path().join("model/model.safetensors"), &good[..good.len() / 2]).unwrap();
+    fs::write(
+        at.path().join("model/model.safetensors"),
+        &good[..good.len() / 2],
+    )
+    .unwrap();
     transcribe(at.path(), &["a.wav"]).failed(1, &["model", "safetensors"]);
     fs::write(at.path().join("model/config.json"), "{}").unwrap();
     transcribe(at.path(), &["a.wav"]).failed(1, &["config.json"]);
@@ -295,16 +342,17 @@ fn half_precision_changes_hardly_a_note() {
     let at = with_model();
     write_melody(&at.path().join("a.wav"), 4);
     let files = CheckpointFiles::read(&at.path().join("model")).unwrap();
-    files.export(&at.path().join("half"), Precision::Float16).unwrap();
+    files
+        .export(&at.path().join("half"), Precision::Float16)
+        .unwrap();
     let notes = |model| {
         let ran = hemiola(at.path(), &["transcribe", "a.wav", "--model", model]).succeeded();
         notes_of(&ran.stdout, 2.0)
     };
     let (full, half) = (notes("model"), notes("half"));
     let same = full.iter().filter(|note| {
-        half.iter().any(|other| {
-            other.pitch == note.pitch && (other.onset_s - note.onset_s).abs() < 0.05
-        })
+        half.iter()
+            .any(|other| other.pitch == note.pitch && (other.onset_s - note.onset_s).abs() < 0.05)
     });
     assert!(same.count() as f64 > 0.8 * full.len() as f64);
 }

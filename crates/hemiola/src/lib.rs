@@ -28,6 +28,9 @@ pub mod tasks;
 #[cfg(feature = "neural")]
 pub mod training;
 
+/// The framework under the models, in the version whose types they speak.
+#[cfg(feature = "neural")]
+pub use burn;
 /// Where a model computes; `Device::flex()` is the processor.
 #[cfg(feature = "neural")]
 pub use burn::tensor::Device;

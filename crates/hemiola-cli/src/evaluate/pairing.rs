@@ -135,7 +135,10 @@ impl Endings {
     /// The files below a folder by their stems.
     fn files_of(&self, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
         let mut best: BTreeMap<String, (usize, PathBuf)> = BTreeMap::new();
-        for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        for entry in walkdir::WalkDir::new(folder)
+            .follow_links(true)
+            .sort_by_file_name()
+        {
             let entry = entry.with_context(|| folder.display().to_string())?;
             let path = entry.path();
             let below = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
@@ -143,7 +146,11 @@ impl Endings {
             else {
                 continue;
             };
-            if self.known.get(rank).is_some_and(|ending| self.left_out.contains(ending)) {
+            if self
+                .known
+                .get(rank)
+                .is_some_and(|ending| self.left_out.contains(ending))
+            {
                 continue;
             }
             let better = best.get(&stem).is_none_or(|(before, _)| rank < *before);
@@ -151,7 +158,10 @@ impl Endings {
                 best.insert(stem, (rank, path.to_path_buf()));
             }
         }
-        Ok(best.into_iter().map(|(stem, (_, path))| (stem, path)).collect())
+        Ok(best
+            .into_iter()
+            .map(|(stem, (_, path))| (stem, path))
+            .collect())
     }
 }
 

@@ -37,13 +37,21 @@ pub fn write(
     let mut line = " ".repeat(first);
     for group in &groups {
         let width = group.columns.len() * WIDTH;
-        line += &format!("  {:<width$}", group.heading, width = width.max(group.heading.len()));
+        line += &format!(
+            "  {:<width$}",
+            group.heading,
+            width = width.max(group.heading.len())
+        );
     }
     writeln!(out, "{}", line.trim_end())?;
     let rows = |name: &str, cell: &dyn Fn(&Column) -> String| {
         let mut line = format!("{name:first$}");
         for group in &groups {
-            let cells: String = group.columns.iter().map(|c| format!("{:<WIDTH$}", cell(c))).collect();
+            let cells: String = group
+                .columns
+                .iter()
+                .map(|c| format!("{:<WIDTH$}", cell(c)))
+                .collect();
             line += &format!("  {cells:<width$}", width = group.heading.len());
         }
         line.trim_end().to_owned()

@@ -62,7 +62,11 @@ impl Ran {
     #[track_caller]
     pub fn failed(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, code, "{}", self.stderr);
-        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        let errors: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
         let [error] = errors.as_slice() else {
             panic!("expected one line of error, found: {}", self.stderr);
         };
@@ -146,7 +150,15 @@ pub fn save_model(folder: &Path, sizes: &MusicTranscriptionRnnConfig) -> MusicTr
         licence: "CC0-1.0".into(),
         ..Card::default()
     };
-    checkpoint::save(folder, &model, sizes, &tiny_task(), &card, Precision::Float32).unwrap();
+    checkpoint::save(
+        folder,
+        &model,
+        sizes,
+        &tiny_task(),
+        &card,
+        Precision::Float32,
+    )
+    .unwrap();
     model
 }
 
@@ -161,7 +173,8 @@ pub fn with_model() -> TempDir {
 pub fn tones(notes: &[Note], length_s: f64, sample_rate: u32) -> Vec<f32> {
     let mut samples = vec![0.0; (length_s * f64::from(sample_rate)).round() as usize];
     for note in notes {
-        let step = std::f64::consts::TAU * midi_to_hz(f64::from(note.pitch)) / f64::from(sample_rate);
+        let step =
+            std::f64::consts::TAU * midi_to_hz(f64::from(note.pitch)) / f64::from(sample_rate);
         let first = (note.onset_s * f64::from(sample_rate)) as usize;
         let last = (note.offset_s * f64::from(sample_rate)) as usize;
         for (index, sample) in samples.iter_mut().enumerate().take(last).skip(first) {

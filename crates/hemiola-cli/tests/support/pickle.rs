@@ -110,7 +110,8 @@ impl Zip {
         self.bytes.extend(b"PK\x05\x06\x00\x00\x00\x00");
         self.bytes.extend(self.count.to_le_bytes());
         self.bytes.extend(self.count.to_le_bytes());
-        self.bytes.extend((self.directory.len() as u32).to_le_bytes());
+        self.bytes
+            .extend((self.directory.len() as u32).to_le_bytes());
         self.bytes.extend(start.to_le_bytes());
         self.bytes.extend([0, 0]);
         self.bytes

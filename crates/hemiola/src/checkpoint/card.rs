@@ -79,7 +79,11 @@ impl Card {
         bytes: usize,
     ) -> String {
         let mut text = String::new();
-        let title = if self.title.is_empty() { &config.architecture } else { &self.title };
+        let title = if self.title.is_empty() {
+            &config.architecture
+        } else {
+            &self.title
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# {title}\n");
         if !self.summary.is_empty() {
@@ -94,7 +98,10 @@ impl Card {
             let _ = writeln!(text, "- trained with: `{}`", self.command);
         }
         if !self.sources.is_empty() {
-            let _ = writeln!(text, "\n## Learnt from\n\n| source | licence | cite |\n|---|---|---|");
+            let _ = writeln!(
+                text,
+                "\n## Learnt from\n\n| source | licence | cite |\n|---|---|---|"
+            );
             for source in &self.sources {
                 let _ = writeln!(
                     text,

@@ -80,7 +80,10 @@ pub fn read_weights(path: &Path) -> Result<TensorFile> {
         read_pickle(path)?
     };
     if file.tensors.is_empty() {
-        return Err(Error::checkpoint(path, "there is no tensor of weights in it"));
+        return Err(Error::checkpoint(
+            path,
+            "there is no tensor of weights in it",
+        ));
     }
     Ok(file.unwrapped())
 }
@@ -173,9 +176,11 @@ impl Importable for MusicTranscriptionRnn {
             })
         };
         if shapes.keys().any(|name| name.starts_with("harmonic.")) {
-            return Err("the harmonic front's input_dim and harmonics are not in the tensors; \
+            return Err(
+                "the harmonic front's input_dim and harmonics are not in the tensors; \
                         give the configuration with --config"
-                .into());
+                    .into(),
+            );
         }
         let pitch = sizes("pitch_detector.weight", 2)?;
         let first = sizes("feature_conv.0.weight", 3)?;
@@ -188,7 +193,8 @@ impl Importable for MusicTranscriptionRnn {
                  give the configuration with --config"
             ));
         }
-        let layer = |layer: &usize| shapes.contains_key(format!("lstm.weight_ih_l{layer}").as_str());
+        let layer =
+            |layer: &usize| shapes.contains_key(format!("lstm.weight_ih_l{layer}").as_str());
         let held = shapes.get("held_detector.weight");
         let model = MusicTranscriptionRnnConfig {
             front: Front::Conv1d,
@@ -262,10 +268,19 @@ mod tests {
         for (found, expected) in [
             (vec!["a.weight", "b"], vec!["a.weight", "b"]),
             (vec!["module.a", "module.b"], vec!["a", "b"]),
-            (vec!["state_dict.module.a", "optimizer.state.0.exp_avg"], vec!["a"]),
-            (vec!["model._orig_mod.a", "optimizer.state.0.exp_avg"], vec!["a"]),
+            (
+                vec!["state_dict.module.a", "optimizer.state.0.exp_avg"],
+                vec!["a"],
+            ),
+            (
+                vec!["model._orig_mod.a", "optimizer.state.0.exp_avg"],
+                vec!["a"],
+            ),
             (vec!["model.a", "model.b"], vec!["a", "b"]),
-            (vec!["state_dict.model.a", "state_dict.model.b"], vec!["a", "b"]),
+            (
+                vec!["state_dict.model.a", "state_dict.model.b"],
+                vec!["a", "b"],
+            ),
             // Only what stands before all of them is a prefix.
             (vec!["module.a", "b"], vec!["module.a", "b"]),
         ] {

@@ -101,7 +101,9 @@ pub fn save<M: Architecture>(
         file.write_all(format!("{text}\n").as_bytes())
     })?;
     let card = card.to_markdown(&config, tensors::count_parameters(model), tensors.len());
-    write_atomically(&folder.join(CARD_FILE), |file| file.write_all(card.as_bytes()))
+    write_atomically(&folder.join(CARD_FILE), |file| {
+        file.write_all(card.as_bytes())
+    })
 }
 
 /// Reads the configuration of a checkpoint folder.

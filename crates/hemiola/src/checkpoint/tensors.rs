@@ -124,7 +124,9 @@ pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<Name
         let name = M::torch_name(&tensor.name);
         let data = bridge::into_data(tensor).map_err(|e| format!("{name}: {e}"))?;
         let shape = data.shape().as_slice().to_vec();
-        let values = data.into_vec::<f32>().map_err(|e| format!("{name}: {e:?}"))?;
+        let values = data
+            .try_into_vec::<f32>()
+            .map_err(|e| format!("{name}: {e:?}"))?;
         tensors.push(NamedTensor {
             name,
             shape,
@@ -153,7 +155,10 @@ pub(super) fn serialize<M: Architecture>(
             // Statistics can lie outside what half precision holds.
             let wide = t.name.ends_with("running_var") || t.name.ends_with("running_mean");
             let (dtype, bytes) = if wide || precision == Precision::Float32 {
-                (Dtype::F32, t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+                (
+                    Dtype::F32,
+                    t.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                )
             } else {
                 let half = |v: &f32| half::f16::from_f32(*v).to_le_bytes();
                 (Dtype::F16, t.values.iter().flat_map(half).collect())
@@ -180,16 +185,15 @@ pub(super) fn serialize<M: Architecture>(
 /// Puts tensors with PyTorch names into a model.
 ///
 /// Every tensor of the model must be there with its shape, and no other.
-pub fn load_tensors<M: Architecture>(
-    model: &mut M,
-    file: TensorFile,
-    origin: &Path,
-) -> Result<()> {
+pub fn load_tensors<M: Architecture>(model: &mut M, file: TensorFile, origin: &Path) -> Result<()> {
     let mut wanted: BTreeMap<String, (String, Vec<usize>)> = BTreeMap::new();
     for tensor in model.collect(None, Some(Box::new(LinearLayout)), true) {
         if matches!(tensor.dtype, DType::F32) {
             let name = M::torch_name(&tensor.name);
-            wanted.insert(name, (tensor.name.clone(), tensor.shape.as_slice().to_vec()));
+            wanted.insert(
+                name,
+                (tensor.name.clone(), tensor.shape.as_slice().to_vec()),
+            );
         }
     }
     let mut problems = Vec::new();

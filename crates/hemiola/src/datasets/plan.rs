@@ -203,8 +203,8 @@ impl RenderRecipe {
         let mut above_0 = above_0
             .into_iter()
             .chain(excerpts.map(|range| ("excerpt_s", range)));
-        if let Some((name, range)) = above_0
-            .find(|(_, [low, high])| !(*low > 0.0 && low <= high && high.is_finite()))
+        if let Some((name, range)) =
+            above_0.find(|(_, [low, high])| !(*low > 0.0 && low <= high && high.is_finite()))
         {
             return Some(format!(
                 "{name} is {range:?}; expected two numbers above 0, the lower first"
@@ -228,9 +228,10 @@ impl RenderRecipe {
             ("detune_cents", v.detune_cents),
             ("wide_detune_cents", v.wide_detune_cents),
         ];
-        detune.into_iter().find(|(_, cents)| !cents.is_finite()).map(
-            |(name, cents)| format!("{name} is {cents}; expected a number of cents"),
-        )
+        detune
+            .into_iter()
+            .find(|(_, cents)| !cents.is_finite())
+            .map(|(name, cents)| format!("{name} is {cents}; expected a number of cents"))
     }
 
     /// All renditions, mixed, so that any beginning of the list is a fair sample of the whole.

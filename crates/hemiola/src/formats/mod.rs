@@ -6,7 +6,9 @@ mod series;
 mod toml_text;
 
 pub use atomic::write_atomically;
-pub use notes::{NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes};
+pub use notes::{
+    NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
+};
 pub use series::{read_events, read_pitch_series};
 pub(crate) use toml_text::parse_toml;
 #[cfg(feature = "neural")]

@@ -92,7 +92,10 @@ pub fn begins_as_notes(path: impl AsRef<Path>) -> bool {
     };
     std::fs::read(path).map_or(true, |bytes| {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line = bytes
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
         let cells = line.split(|&byte| byte == table.separator);
         let expected = table.header.iter().map(|cell| cell.as_bytes());
         cells.map(<[u8]>::trim_ascii).eq(expected)

@@ -40,8 +40,15 @@ pub fn read_pitch_series(path: impl AsRef<Path>) -> Result<Vec<(f64, Vec<f64>)>>
                     "expected a time and frequencies in Hz, none below 0",
                 )
             })?;
-        if series.last().is_some_and(|(before_s, _)| *before_s > time_s) {
-            return Err(fault(path, line, "its time is before that of the line above"));
+        if series
+            .last()
+            .is_some_and(|(before_s, _)| *before_s > time_s)
+        {
+            return Err(fault(
+                path,
+                line,
+                "its time is before that of the line above",
+            ));
         }
         let sounding = frequencies_hz.iter().copied().filter(|hz| *hz > 0.0);
         series.push((time_s, sounding.collect()));

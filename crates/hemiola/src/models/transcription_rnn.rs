@@ -123,7 +123,10 @@ impl MusicTranscriptionRnnConfig {
             ("hidden_dim", self.hidden_dim),
             ("n_layers", self.n_layers),
             ("n_heads", self.n_heads),
-            ("conv_channels", self.conv_channels[0].min(self.conv_channels[1])),
+            (
+                "conv_channels",
+                self.conv_channels[0].min(self.conv_channels[1]),
+            ),
         ] {
             if value == 0 {
                 return fail(format!("{name} is 0; it must be at least 1"));
@@ -412,7 +415,10 @@ impl HarmonicFront {
         let skip = self.skip.forward(x.clone());
         let x = relu(self.reduce.forward(x)); // [batch, time, 88, reduced]
         let [.., reduced] = x.dims();
-        let x = relu(self.projection.forward(x.reshape([batch, time, N_KEYS * reduced])));
+        let x = relu(
+            self.projection
+                .forward(x.reshape([batch, time, N_KEYS * reduced])),
+        );
         (x, skip)
     }
 }

@@ -3,4 +3,9 @@
 #[cfg(feature = "neural")]
 pub mod attention;
 pub mod convolution;
+#[cfg(feature = "neural")]
+mod mode;
 pub mod recurrent;
+
+#[cfg(feature = "neural")]
+pub use mode::evaluation_mode;

@@ -59,7 +59,9 @@ impl NoteDecodingConfig {
             ("min_separation_s", self.min_separation_s),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::config(format!("{name} is {value}; it must be 0 or more")));
+                return Err(Error::config(format!(
+                    "{name} is {value}; it must be 0 or more"
+                )));
             }
         }
         Ok(())
@@ -129,7 +131,8 @@ impl NoteDecoder {
             let [a, b] = state.before;
             let c = frame.onsets[key];
             if b >= self.config.onset_threshold && b > a && b >= c {
-                let apex = (f64::from(c) - f64::from(a)) / (2.0 * f64::from(b - a.min(c))).max(1e-6);
+                let apex =
+                    (f64::from(c) - f64::from(a)) / (2.0 * f64::from(b - a.min(c))).max(1e-6);
                 let onset = (now - 1.0 + apex.clamp(-0.5, 0.5)).max(0.0);
                 let too_close = state.open.as_ref().is_some_and(|open| {
                     (onset - open.onset) / self.fps < self.config.min_separation_s

@@ -1,14 +1,15 @@
 //! From a recording of a piano to its notes.
 
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::AudioStream;
+use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::features::{FrameExtractor, Frames, LogFrequency, LogFrequencyConfig};
-use crate::models::transcription_rnn::{
-    MusicTranscriptionRnn, N_KEYS, TranscriptionActivations,
-};
+use crate::models::transcription_rnn::{MusicTranscriptionRnn, N_KEYS, TranscriptionActivations};
 use crate::music::Note;
 use crate::tasks::note_decoding::{
     ActivationFrame, NoteDecoder, NoteDecodingConfig, NoteEnd, sort_notes,
@@ -100,6 +101,28 @@ impl Transcriber {
             )));
         }
         Ok(())
+    }
+
+    /// The built-in model of that name, on the processor.
+    pub fn bundled(name: &str) -> Result<Self> {
+        let model = checkpoint::bundled(name).ok_or_else(|| {
+            let names: Vec<&str> = checkpoint::bundled_models()
+                .iter()
+                .map(|m| m.name)
+                .collect();
+            Error::config(format!(
+                "there is no built-in model {name}; there are: {}",
+                names.join(", ")
+            ))
+        })?;
+        let (model, _, task) = checkpoint::load_bundled(model, &Device::flex())?;
+        Ok(Self::new(model, task))
+    }
+
+    /// The model of a checkpoint folder.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        let (model, _, task) = checkpoint::load(folder, device)?;
+        Ok(Self::new(model, task))
     }
 
     /// Chooses which frame head ends notes.
@@ -228,10 +251,7 @@ impl<'a> Windows<'a> {
         let config = &transcriber.config;
         Self {
             transcriber,
-            decoder: NoteDecoder::new(
-                config.decoding.clone(),
-                config.features.frames_per_second(),
-            ),
+            decoder: NoteDecoder::new(config.decoding.clone(), config.features.frames_per_second()),
             notes: Vec::new(),
             pending: Frames::new(config.features.n_bins),
             context: 0,
@@ -251,8 +271,8 @@ impl<'a> Windows<'a> {
         let stride = length - 2 * margin;
         loop {
             let available = self.pending.n_frames();
-            let whole = available.saturating_sub(length) / stride
-                + usize::from(available >= length);
+            let whole =
+                available.saturating_sub(length) / stride + usize::from(available >= length);
             if whole >= batch || (last && whole > 0 && available > length) {
                 let n = whole.min(batch);
                 self.run(n, length, margin);
@@ -281,7 +301,7 @@ impl<'a> Windows<'a> {
         }
         let output = self.transcriber.forward(input, n, n_bins);
         let values = |tensor: Tensor<3>| -> Vec<f32> {
-            tensor.into_data().into_vec().unwrap_or_default()
+            tensor.into_data().try_into_vec().unwrap_or_default()
         };
         let held = output.held.clone().map(values).unwrap_or_default();
         let onsets = values(output.onsets);

@@ -166,7 +166,9 @@ mod tests {
     fn batches_come_in_order_whatever_the_threads_do() {
         for threads in [1, 3] {
             let make: MakeBatch<usize> = Arc::new(|n| {
-                std::thread::sleep(std::time::Duration::from_micros((n * 7919 % 5) as u64 * 100));
+                std::thread::sleep(std::time::Duration::from_micros(
+                    (n * 7919 % 5) as u64 * 100,
+                ));
                 Ok(n)
             });
             let loader = NumberedLoader::new(make, 4, 40, threads);

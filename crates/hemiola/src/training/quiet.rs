@@ -19,7 +19,14 @@ impl MetricsRendererEvaluation for QuietRenderer {
 }
 
 impl TrainingProgressLogger for QuietRenderer {
-    fn start(&mut self, _epochs: usize, _first: usize, _items: Option<usize>, _label: Option<&str>) {}
+    fn start(
+        &mut self,
+        _epochs: usize,
+        _first: usize,
+        _items: Option<usize>,
+        _label: Option<&str>,
+    ) {
+    }
     fn start_split(&mut self, _split: &str, _items: usize) {}
     fn update_split(&mut self, _items: usize) {}
     fn update_epoch(&mut self, _epoch: usize) {}

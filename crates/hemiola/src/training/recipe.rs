@@ -75,7 +75,9 @@ impl RunConfig {
             ("loader_threads", self.loader_threads),
         ] {
             if value == 0 {
-                return Err(Error::config(format!("run.{name} is 0; it must be at least 1")));
+                return Err(Error::config(format!(
+                    "run.{name} is 0; it must be at least 1"
+                )));
             }
         }
         for (name, value) in [
@@ -83,7 +85,9 @@ impl RunConfig {
             ("clip_norm", self.clip_norm),
         ] {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::config(format!("run.{name} is {value}; it must be above 0")));
+                return Err(Error::config(format!(
+                    "run.{name} is {value}; it must be above 0"
+                )));
             }
         }
         if !(0.0..=1.0).contains(&self.final_learning_rate) {
@@ -175,7 +179,11 @@ dev = "dev"
     fn overrides_reach_nested_keys_with_their_types() {
         let recipe = Recipe::parse(
             MINIMAL,
-            &["run.steps=7".into(), "run.output=runs/x".into(), "model.hidden_dim=8".into()],
+            &[
+                "run.steps=7".into(),
+                "run.output=runs/x".into(),
+                "model.hidden_dim=8".into(),
+            ],
         )
         .unwrap();
         assert_eq!(recipe.run().steps, 7);

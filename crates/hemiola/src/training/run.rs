@@ -36,7 +36,8 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(8 * 60);
 const CHECKPOINTS_KEPT: usize = 2;
 
 /// Called with the model when a dev evaluation was the best so far, to write it as weights.
-pub type SaveBest<M> = Arc<dyn Fn(&M, &BTreeMap<&'static str, f64>, &Path) -> Result<()> + Send + Sync>;
+pub type SaveBest<M> =
+    Arc<dyn Fn(&M, &BTreeMap<&'static str, f64>, &Path) -> Result<()> + Send + Sync>;
 /// Told of progress: step, steps in all, and the latest means.
 pub type Report = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
 
@@ -44,7 +45,11 @@ pub type Report = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
 #[derive(Debug, Clone, Copy)]
 pub enum RunEvent<'a> {
     /// A step was made.
-    Step { step: usize, steps: usize, loss: f64 },
+    Step {
+        step: usize,
+        steps: usize,
+        loss: f64,
+    },
     /// The dev set was evaluated.
     Evaluated {
         step: usize,
@@ -94,7 +99,11 @@ pub fn latest_checkpoint(output: &Path) -> Option<RunState> {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let step: usize = name.strip_prefix("state-")?.strip_suffix(".json")?.parse().ok()?;
+            let step: usize = name
+                .strip_prefix("state-")?
+                .strip_suffix(".json")?
+                .parse()
+                .ok()?;
             let whole = ["model", "optimizer", "schedule"]
                 .iter()
                 .all(|part| folder.join(format!("{part}-{step}.bpk")).is_file());
@@ -131,7 +140,11 @@ where
         job.run.final_learning_rate,
     );
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let learner = Learner::new(model, optimizer, WarmupCosineInto(schedule).into_scheduler());
+    let learner = Learner::new(
+        model,
+        optimizer,
+        WarmupCosineInto(schedule).into_scheduler(),
+    );
 
     let outcome: Arc<std::sync::Mutex<std::result::Result<RunState, Error>>> =
         Arc::new(std::sync::Mutex::new(Ok(state.clone())));
@@ -272,7 +285,8 @@ where
             );
             interrupter.fail_on_error(processor.process_train(LearnerEvent::ProcessedItem(item)));
 
-            let evaluate = state.step.is_multiple_of(run.steps_per_epoch) || state.step == run.steps;
+            let evaluate =
+                state.step.is_multiple_of(run.steps_per_epoch) || state.step == run.steps;
             if evaluate {
                 interrupter.fail_on_error(processor.process_train(LearnerEvent::EndSplit(epoch)));
                 let train_s = epoch_began.elapsed().as_secs_f64();
@@ -283,7 +297,11 @@ where
                     state.best_score = Some(score);
                     state.best_step = state.step;
                     state.evaluations_without_gain = 0;
-                    (self.job.save_best)(&learner.model().valid(), &dev_means, &run.output.join("best"))?;
+                    (self.job.save_best)(
+                        &learner.model().valid(),
+                        &dev_means,
+                        &run.output.join("best"),
+                    )?;
                 } else {
                     state.evaluations_without_gain += 1;
                 }
@@ -464,14 +482,21 @@ struct KeepLast {
 }
 
 impl CheckpointingStrategy for KeepLast {
-    fn checkpointing(&mut self, step: usize, _store: &EventStoreClient) -> Vec<CheckpointingAction> {
+    fn checkpointing(
+        &mut self,
+        step: usize,
+        _store: &EventStoreClient,
+    ) -> Vec<CheckpointingAction> {
         let mut steps: Vec<usize> = std::fs::read_dir(&self.folder)
             .into_iter()
             .flatten()
             .flatten()
             .filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
-                name.strip_prefix("state-")?.strip_suffix(".json")?.parse().ok()
+                name.strip_prefix("state-")?
+                    .strip_suffix(".json")?
+                    .parse()
+                    .ok()
             })
             .filter(|&s| s != step)
             .collect();

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use burn::backend::ExecutionError;
 use burn::tensor::TensorReadError;
+use burn::train::ItemLazy;
 use burn::train::metric::state::{FormatOptions, NumericMetricState};
 use burn::train::metric::{
     Adaptor, Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes,
     NumericEntry, SerializedEntry,
 };
-use burn::backend::ExecutionError;
-use burn::train::ItemLazy;
 
 /// What a training or an evaluation step reports: a value by name.
 #[derive(Debug, Clone, Default, PartialEq)]

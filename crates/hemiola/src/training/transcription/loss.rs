@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::activation::sigmoid;
 use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::segments::BatchTensors;
@@ -46,7 +46,9 @@ impl LossWeights {
             ("onset_emphasis", self.onset_emphasis),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::config(format!("loss.{name} is {value}; it must be 0 or more")));
+                return Err(Error::config(format!(
+                    "loss.{name} is {value}; it must be 0 or more"
+                )));
             }
         }
         Ok(())
@@ -129,7 +131,10 @@ mod tests {
             .into_scalar::<f64>();
             let (x, t) = (f64::from(x), f64::from(t));
             let expected = -t * (1.0 / (1.0 + (-x).exp())).ln() + (1.0 - t) * (1.0 + x.exp()).ln();
-            assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{x} {t}");
+            assert!(
+                (found - expected).abs() < 1e-5 * expected.abs().max(1.0),
+                "{x} {t}"
+            );
         }
     }
 }

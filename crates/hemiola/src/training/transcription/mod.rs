@@ -3,14 +3,15 @@
 mod loss;
 mod recordings;
 mod segments;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{Device, Tensor};
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,9 @@ use crate::checkpoint::{self, Card};
 use crate::error::{Error, Result};
 use crate::evaluation;
 use crate::features::LogFrequencyConfig;
-use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS};
+use crate::models::transcription_rnn::{
+    MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS,
+};
 use crate::tasks::note_decoding::NoteDecodingConfig;
 use crate::tasks::transcribe::{Transcriber, TranscriberConfig, WindowConfig};
 use crate::training::loader::NumberedLoader;
@@ -147,7 +150,9 @@ impl TrainStep for TranscriptionTrainer {
     fn step(&self, batch: TranscriptionBatch) -> TrainOutput<Scalars> {
         let device = self.model.devices()[0].clone();
         let batch = batch.to_tensors(&device);
-        let losses = self.loss.losses(self.model.forward(batch.features.clone()), &batch);
+        let losses = self
+            .loss
+            .losses(self.model.forward(batch.features.clone()), &batch);
         let total = losses.total(&self.loss);
         let scalars = losses.scalars(&total);
         let gradients = total.backward();
@@ -190,7 +195,11 @@ impl InferenceStep for TranscriptionTrainer {
 
 /// Scales all gradients so that their global norm is at most `limit` (Pascanu et al., "On the
 /// Difficulty of Training Recurrent Neural Networks", 2013).
-fn clip_global_norm<M: Module>(module: &M, gradients: GradientsParams, limit: f64) -> GradientsParams {
+fn clip_global_norm<M: Module>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f64,
+) -> GradientsParams {
     struct SquaredNorm<'a>(&'a GradientsParams, f64);
     impl ModuleVisitor for SquaredNorm<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -229,6 +238,7 @@ pub fn train(
     recipe.validate()?;
     let state = run::prepare(&recipe.run.output, resume)?;
     if state.finished {
+        tune_best(recipe, device, &segments::dev_recordings(recipe)?)?;
         return Ok(state);
     }
     let source = Arc::new(SegmentSource::open(recipe)?);
@@ -249,6 +259,7 @@ pub fn train(
         recipe.run.loader_threads,
     );
     let n_dev = dev.len();
+    let recordings = dev.clone();
     let dev_recordings = NumberedLoader::new(
         Arc::new(move |number: usize| Ok(dev[number].clone())),
         0,
@@ -276,5 +287,28 @@ pub fn train(
         report,
         dashboard,
     };
-    run::train(job, trainer, Arc::new(batches), Arc::new(dev_recordings), state)
+    let state = run::train(
+        job,
+        trainer,
+        Arc::new(batches),
+        Arc::new(dev_recordings),
+        state,
+    )?;
+    if state.finished {
+        tune_best(recipe, device, &recordings)?;
+    }
+    Ok(state)
+}
+
+/// Tunes the decoder of the run's best weights and writes them again with it.
+fn tune_best(recipe: &TranscriptionRecipe, device: &Device, dev: &[DevRecording]) -> Result<()> {
+    let best = recipe.run.output.join("best");
+    let (model, config, mut task) = checkpoint::load::<MusicTranscriptionRnn>(&best, device)?;
+    task.window = recipe.window.clone();
+    let tuned = tuning::tune(&Transcriber::new(model.clone(), task.clone()), dev);
+    task.decoding = tuned.decoding;
+    let mut card = recipe.card.clone();
+    card.figures = tuned.scores;
+    let precision = checkpoint::Precision::Float16;
+    checkpoint::save(&best, &model, &config, &task, &card, precision)
 }

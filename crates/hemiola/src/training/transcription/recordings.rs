@@ -20,7 +20,8 @@ pub(super) struct Recording {
 
 impl Recording {
     fn open(path: PathBuf, sample_rate: u32, notes: Vec<LabelledNote>) -> Result<Self> {
-        let reader = hound::WavReader::open(&path).map_err(|e| Error::input(&path, e.to_string()))?;
+        let reader =
+            hound::WavReader::open(&path).map_err(|e| Error::input(&path, e.to_string()))?;
         let spec = reader.spec();
         if spec.sample_rate != sample_rate || spec.channels != 1 || spec.bits_per_sample != 16 {
             return Err(Error::input(
@@ -147,7 +148,12 @@ fn recordings(folder: &Path) -> Result<Box<dyn DataSet>> {
     let has_midi = std::fs::read_dir(folder)
         .map_err(|e| Error::io(folder, e))?
         .flatten()
-        .any(|entry| entry.path().extension().is_some_and(|e| e == "mid" || e == "midi"));
+        .any(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|e| e == "mid" || e == "midi")
+        });
     if has_midi && !has_notes_table {
         Ok(Box::new(Pairs::open(folder)?))
     } else {
@@ -156,7 +162,7 @@ fn recordings(folder: &Path) -> Result<Box<dyn DataSet>> {
 }
 
 fn audio_of(item: &Item) -> Result<&Path> {
-    item.audio.as_deref().ok_or_else(|| {
-        Error::config(format!("{}: there is no recording of this item", item.name))
-    })
+    item.audio
+        .as_deref()
+        .ok_or_else(|| Error::config(format!("{}: there is no recording of this item", item.name)))
 }

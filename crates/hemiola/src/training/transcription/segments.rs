@@ -152,10 +152,13 @@ impl SegmentSource {
         // Frames at the edges see the sound around the excerpt, as they do in a recording.
         let context = self.features.longest_window().div_ceil(2 * hop);
         let length = (self.segment_frames + 2 * context) * hop;
-        let latest = recording.n_samples.saturating_sub(self.segment_frames * hop);
+        let latest = recording
+            .n_samples
+            .saturating_sub(self.segment_frames * hop);
         let first = rng.random_range(0..=latest);
         let mut samples = recording.read(first as i64 - (context * hop) as i64, length)?;
-        self.augment.apply(&mut samples, self.features.sample_rate, rng);
+        self.augment
+            .apply(&mut samples, self.features.sample_rate, rng);
         samples.resize(length, 0.0);
         let frames = extract(extractor, &samples);
         for frame in context..context + self.segment_frames {
@@ -234,7 +237,14 @@ pub struct DevRecording {
 
 pub(super) fn dev_recordings(recipe: &TranscriptionRecipe) -> Result<Vec<DevRecording>> {
     let mut extractor = LogFrequency::new(&recipe.features)?;
-    recordings::references(&recipe.data.dev)?
+    let references = recordings::references(&recipe.data.dev)?;
+    if references.is_empty() {
+        return Err(Error::input(
+            &recipe.data.dev,
+            "data.dev holds no recording of the dev part; of x.wav + x.mid pairs every tenth from the fourth on is",
+        ));
+    }
+    references
         .into_iter()
         .map(|reference| {
             let samples = crate::audio::read_mono(&reference.audio, recipe.features.sample_rate)?;
@@ -270,14 +280,29 @@ mod tests {
         };
         let close = |found: Vec<f32>, expected: [f32; 10]| {
             assert!(
-                found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-5),
+                found
+                    .iter()
+                    .zip(expected)
+                    .all(|(f, e)| (f - e).abs() < 1e-5),
                 "{found:?} {expected:?}"
             );
         };
-        close(row(&targets.onsets), [0.0, 0.25, 0.75, 0.75, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        close(row(&targets.frames), [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
-        close(row(&targets.held), [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        close(row(&targets.velocities), [0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        close(
+            row(&targets.onsets),
+            [0.0, 0.25, 0.75, 0.75, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0],
+        );
+        close(
+            row(&targets.frames),
+            [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0],
+        );
+        close(
+            row(&targets.held),
+            [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        );
+        close(
+            row(&targets.velocities),
+            [0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        );
         assert_eq!(targets.frames.iter().sum::<f32>(), 5.0);
     }
 
@@ -295,6 +320,12 @@ mod tests {
         let mut targets = Targets::default();
         let notes = [note(0.0, 60), note(9.0, 60), note(1.5, 3), note(1.5, 120)];
         add_targets(&notes, 1.0, 10, 10.0, &mut targets);
-        assert!(targets.onsets.iter().chain(&targets.frames).all(|&v| v == 0.0));
+        assert!(
+            targets
+                .onsets
+                .iter()
+                .chain(&targets.frames)
+                .all(|&v| v == 0.0)
+        );
     }
 }

@@ -191,7 +191,7 @@ unsafe fn correlate_rows<L: Lanes>(job: &Correlate) {
             macro_rules! tiles {
                 ($($positions:literal),+) => {$(
                     if L::TILE >= $positions {
-                        while at + $positions <= grid.width {
+                        while grid.width - at >= $positions {
                             correlate_tile::<L, $positions>(
                                 job,
                                 input.add(at * grid.input_step),
@@ -265,7 +265,7 @@ unsafe fn accumulate_taps<L: Lanes>(job: &Accumulate) {
     macro_rules! tiles {
         ($($taps:literal),+) => {$(
             if L::TILE >= $taps {
-                while at + $taps <= job.taps {
+                while job.taps - at >= $taps {
                     // SAFETY: the taps are within the run.
                     unsafe { accumulate_tile::<L, $taps>(job, at) };
                     at += $taps;
