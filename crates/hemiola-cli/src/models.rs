@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
+    size_text,
 };
 use hemiola::tasks::transcribe::Transcriber;
 
@@ -189,7 +190,7 @@ fn list(json: bool) -> Result<()> {
             "{name:12} {:26} {:>12} parameters {:>7} {licence}",
             d.architecture,
             d.parameters,
-            megabytes(d.bytes)
+            size_text(d.bytes)
         )?;
     }
     Ok(())
@@ -204,7 +205,7 @@ fn show(name: &str, json: bool) -> Result<()> {
     }
     let d = &description;
     writeln!(out, "{name}: {}", d.architecture)?;
-    writeln!(out, "{} parameters, {}", d.parameters, megabytes(d.bytes))?;
+    writeln!(out, "{} parameters, {}", d.parameters, size_text(d.bytes))?;
     writeln!(out, "written by hemiola {}", d.hemiola)?;
     for (section, value) in [("model", &d.model), ("task", &d.task)] {
         writeln!(out, "\n{section} {}", serde_json::to_string_pretty(value)?)?;
@@ -218,10 +219,6 @@ fn show(name: &str, json: bool) -> Result<()> {
         writeln!(out, "\n{}", d.card.trim_end())?;
     }
     Ok(())
-}
-
-fn megabytes(bytes: usize) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 fn import(

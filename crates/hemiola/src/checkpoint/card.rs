@@ -42,10 +42,18 @@ const LICENCE: &str = "- licence: ";
 
 fn size_line(config: &CheckpointConfig, parameters: usize, bytes: usize) -> String {
     format!(
-        "{ARCHITECTURE}{}, {parameters} parameters, {:.1} MB",
+        "{ARCHITECTURE}{}, {parameters} parameters, {}",
         config.architecture,
-        bytes as f64 / 1e6
+        size_text(bytes)
     )
+}
+
+/// A size for the eye: `5.4 MB`.
+pub fn size_text(bytes: usize) -> String {
+    match bytes as f64 {
+        few if few < 1e6 => format!("{:.1} kB", few / 1e3),
+        many => format!("{:.1} MB", many / 1e6),
+    }
 }
 
 /// The licence that a card in Markdown states.

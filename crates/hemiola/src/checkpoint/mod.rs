@@ -23,7 +23,7 @@ use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscription
 use crate::tasks::transcribe::TranscriberConfig;
 
 pub use bundled::{Bundled, bundled, bundled_models};
-pub use card::{Card, Source};
+pub use card::{Card, Source, size_text};
 pub use import::read_weights;
 pub use registry::{CheckpointFiles, Description, Import, TensorInfo, architectures};
 pub use tensors::{NamedTensor, Precision, TensorFile, load_tensors, named_tensors};
