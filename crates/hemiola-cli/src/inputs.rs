@@ -39,7 +39,7 @@ pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
                 stem: PathBuf::from("stdin"),
             });
         } else if path.is_dir() {
-            let before = inputs.len();
+            let before = (inputs.len(), problems.len());
             for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
                 match entry {
                     Ok(entry) if entry.file_type().is_file() && is_audio(entry.path()) => {
@@ -53,7 +53,7 @@ pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
                     Err(e) => problems.push(format!("{}: {e}", path.display())),
                 }
             }
-            if inputs.len() == before && problems.is_empty() {
+            if (inputs.len(), problems.len()) == before {
                 problems.push(format!(
                     "{}: no audio files in this folder (looked for {})",
                     path.display(),

@@ -68,13 +68,29 @@ fn main() -> ExitCode {
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            report(&error);
             match error.downcast_ref::<WrongUse>() {
                 Some(_) => ExitCode::from(2),
                 None => ExitCode::from(1),
             }
         }
     }
+}
+
+/// Tells an error in one line: what failed, then why, without what was said already.
+fn report(error: &anyhow::Error) {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if message.ends_with(&cause) {
+            continue;
+        }
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&cause);
+    }
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    eprintln!("error: {}", lines.join(" "));
 }
 
 /// How a verb ended that reported its own failures.

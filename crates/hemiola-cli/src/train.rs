@@ -8,7 +8,7 @@ use anyhow::Result;
 use hemiola::training::Recipe;
 use hemiola::training::run::RunEvent;
 
-use crate::Outcome;
+use crate::{Outcome, wrong_use};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let recipe = Recipe::read(&args.recipe, &args.overrides)?;
+    let recipe = read_recipe(&args)?;
     let dashboard = args.dashboard && std::io::stdout().is_terminal();
     let bar = crate::progress::bar(
         recipe.run().steps as u64,
@@ -79,4 +79,14 @@ pub fn run(args: Args) -> Result<Outcome> {
         None => eprintln!("{} steps; no dev score", state.step),
     }
     Ok(Outcome::Done)
+}
+
+/// The recipe with the values of `--set`; a recipe that only these make impossible is wrong use.
+fn read_recipe(args: &Args) -> Result<Recipe> {
+    Recipe::read(&args.recipe, &args.overrides).map_err(|error| {
+        match args.overrides.is_empty() || Recipe::read(&args.recipe, &[]).is_err() {
+            true => error.into(),
+            false => wrong_use(error.to_string()),
+        }
+    })
 }

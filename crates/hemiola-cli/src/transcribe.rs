@@ -1,6 +1,8 @@
 //! `hemiola transcribe`: recordings in, notes out.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,8 +45,8 @@ pub struct Args {
     #[arg(long)]
     skip_existing: bool,
     /// Recordings transcribed at once
-    #[arg(short, long, default_value_t = 1, value_name = "N")]
-    jobs: usize,
+    #[arg(short, long, default_value = "1", value_name = "N")]
+    jobs: NonZeroUsize,
     /// Where to compute
     #[arg(long, default_value = "cpu")]
     device: crate::models::DeviceArg,
@@ -86,9 +88,12 @@ impl NoteFormatArg {
     }
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum NoteEndArg {
+/// Where a note ends.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum NoteEndArg {
+    /// When it stops sounding: the pedal prolongs it
     Sounding,
+    /// When its key is released
     KeyRelease,
 }
 
@@ -124,7 +129,7 @@ impl Target {
             Some(path) if path == Path::new("-") && many => Err(wrong_use(
                 "standard output takes one recording; name a folder with -o",
             )),
-            Some(path) if path == Path::new("-") => Ok(Self::Stdout(one(NoteFormatArg::Mid)?)),
+            Some(path) if path == Path::new("-") => Ok(Self::Stdout(one(NoteFormatArg::Csv)?)),
             Some(path) => match NoteFormatArg::of(path) {
                 Some(format) if !many && !path.is_dir() => {
                     let asked = one(format)?;
@@ -174,6 +179,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         inputs::refuse_collisions(&inputs).map_err(|e| wrong_use(e.to_string()))?;
     }
     let transcriber = transcriber(&args)?;
+    // Nobody wants to hear after an hour that there is no place for the results.
+    if let Target::Folder(folder, _) = &target {
+        make_folder(folder)?;
+    }
 
     let failed = AtomicBool::new(!problems.is_empty());
     for problem in &problems {
@@ -188,11 +197,11 @@ pub fn run(args: Args) -> Result<Outcome> {
                     return;
                 }
                 failed.store(true, Ordering::Relaxed);
-                eprintln!("error: {error:#}");
+                crate::report(&error);
             }
         }
     };
-    let jobs = args.jobs.clamp(1, inputs.len().max(1));
+    let jobs = args.jobs.get().min(inputs.len().max(1));
     std::thread::scope(|scope| {
         for _ in 1..jobs {
             scope.spawn(work);
@@ -248,8 +257,19 @@ fn transcribe_one(
         "{msg} {wide_bar} {percent}% {eta}",
     );
     bar.set_message(input.path.display().to_string());
-    let notes = transcriber.transcribe(&mut stream, |read_s| bar.set_position(read_s as u64))?;
+    let read_s = Cell::new(0.0);
+    let notes = transcriber.transcribe(&mut stream, |now_s| {
+        read_s.set(now_s);
+        bar.set_position(now_s as u64);
+    });
+    let notes = notes.inspect_err(|_| bar.finish_and_clear())?;
     bar.finish_and_clear();
+    if read_s.get() == 0.0 {
+        eprintln!(
+            "warning: {}: there is no sound in this recording, not even silence; the result is empty",
+            input.path.display()
+        );
+    }
     for warning in stream.warnings() {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
@@ -270,10 +290,14 @@ fn transcribe_one(
     Ok(())
 }
 
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{}: cannot make this folder", folder.display()))
+}
+
 fn write(path: &Path, notes: &[Note], made_by: &str) -> Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("{}: cannot make this folder", folder.display()))?;
+        make_folder(folder)?;
     }
     formats::write_notes(path, notes, Some(made_by))?;
     Ok(())

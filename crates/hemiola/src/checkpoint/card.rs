@@ -37,6 +37,48 @@ pub struct Source {
     pub citation: String,
 }
 
+const ARCHITECTURE: &str = "- architecture: ";
+const LICENCE: &str = "- licence: ";
+
+fn size_line(config: &CheckpointConfig, parameters: usize, bytes: usize) -> String {
+    format!(
+        "{ARCHITECTURE}{}, {parameters} parameters, {}",
+        config.architecture,
+        size_text(bytes)
+    )
+}
+
+/// A size for the eye: `5.4 MB`.
+pub fn size_text(bytes: usize) -> String {
+    match bytes as f64 {
+        few if few < 1e6 => format!("{:.1} kB", few / 1e3),
+        many => format!("{:.1} MB", many / 1e6),
+    }
+}
+
+/// The licence that a card in Markdown states.
+pub(super) fn licence(card: &str) -> Option<&str> {
+    card.lines().find_map(|line| line.strip_prefix(LICENCE))
+}
+
+/// A card in Markdown for the same weights in another precision.
+pub(super) fn with_facts(
+    card: &str,
+    config: &CheckpointConfig,
+    parameters: usize,
+    bytes: usize,
+) -> String {
+    let fresh = size_line(config, parameters, bytes);
+    let lines = card.lines().map(|line| {
+        if line.starts_with(ARCHITECTURE) {
+            fresh.as_str()
+        } else {
+            line
+        }
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 impl Card {
     pub(super) fn to_markdown(
         &self,
@@ -55,15 +97,10 @@ impl Card {
         if !self.summary.is_empty() {
             let _ = writeln!(text, "{}\n", self.summary);
         }
-        let _ = writeln!(
-            text,
-            "- architecture: {}, {parameters} parameters, {:.1} MB\n- written by hemiola {}",
-            config.architecture,
-            bytes as f64 / 1e6,
-            config.hemiola
-        );
+        let _ = writeln!(text, "{}", size_line(config, parameters, bytes));
+        let _ = writeln!(text, "- written by hemiola {}", config.hemiola);
         if !self.licence.is_empty() {
-            let _ = writeln!(text, "- licence: {}", self.licence);
+            let _ = writeln!(text, "{LICENCE}{}", self.licence);
         }
         if !self.command.is_empty() {
             let _ = writeln!(text, "- trained with: `{}`", self.command);

@@ -5,10 +5,12 @@
 
 mod bundled;
 mod card;
+mod import;
+mod registry;
 mod tensors;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -21,7 +23,9 @@ use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscription
 use crate::tasks::transcribe::TranscriberConfig;
 
 pub use bundled::{Bundled, bundled, bundled_models};
-pub use card::{Card, Source};
+pub use card::{Card, Source, size_text};
+pub use import::read_weights;
+pub use registry::{CheckpointFiles, Description, Import, TensorInfo, architectures};
 pub use tensors::{NamedTensor, Precision, TensorFile, load_tensors, named_tensors};
 
 /// A model that can be kept in a checkpoint.
@@ -116,10 +120,7 @@ fn parse_config(text: &str, path: &Path) -> Result<CheckpointConfig> {
 
 /// Reads a checkpoint folder: the model on `device`, its configuration and its task's.
 pub fn load<M: Architecture>(folder: &Path, device: &Device) -> Result<(M, M::Config, M::Task)> {
-    let config = read_config(folder)?;
-    let path = folder.join(TENSOR_FILE);
-    let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
-    assemble(&config, &bytes, folder, device)
+    CheckpointFiles::read(folder)?.assemble(device)
 }
 
 /// Like [`load`], from a model that is built into the library.
@@ -127,36 +128,27 @@ pub fn load_bundled<M: Architecture>(
     model: &Bundled,
     device: &Device,
 ) -> Result<(M, M::Config, M::Task)> {
-    let origin = PathBuf::from(format!("built-in model {}", model.name));
-    let config = parse_config(model.config, &origin)?;
-    assemble(&config, model.tensors, &origin, device)
+    CheckpointFiles::bundled(model)?.assemble(device)
 }
 
-fn assemble<M: Architecture>(
-    config: &CheckpointConfig,
-    bytes: &[u8],
-    origin: &Path,
-    device: &Device,
-) -> Result<(M, M::Config, M::Task)> {
-    if config.architecture != M::NAME {
-        return Err(Error::checkpoint(
-            origin,
-            format!(
-                "expected the architecture {}, found {}",
-                M::NAME,
-                config.architecture
-            ),
-        ));
+impl CheckpointFiles {
+    /// Like [`load`], from files already read.
+    pub fn assemble<M: Architecture>(&self, device: &Device) -> Result<(M, M::Config, M::Task)> {
+        if self.config.architecture != M::NAME {
+            return Err(Error::checkpoint(
+                &self.origin,
+                format!(
+                    "expected the architecture {}, found {}",
+                    M::NAME,
+                    self.config.architecture
+                ),
+            ));
+        }
+        let (config, task) = self.config.sections::<M>(&self.origin)?;
+        let mut model = M::from_config(&config, device)
+            .map_err(|e| Error::checkpoint(&self.origin, e.to_string()))?;
+        let tensors = TensorFile::parse(&self.tensors, &self.origin)?;
+        load_tensors(&mut model, tensors, &self.origin)?;
+        Ok((model, config, task))
     }
-    let section = |name: &str, e: serde_json::Error| {
-        Error::checkpoint(origin, format!("{CONFIG_FILE}, section {name}: {e}"))
-    };
-    let model_config: M::Config =
-        serde_json::from_value(config.model.clone()).map_err(|e| section("model", e))?;
-    let task: M::Task =
-        serde_json::from_value(config.task.clone()).map_err(|e| section("task", e))?;
-    let mut model = M::from_config(&model_config, device)?;
-    let tensors = TensorFile::parse(bytes, origin)?;
-    load_tensors(&mut model, tensors, origin)?;
-    Ok((model, model_config, task))
 }

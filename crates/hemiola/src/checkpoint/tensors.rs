@@ -137,9 +137,17 @@ pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<Name
     Ok(tensors)
 }
 
-/// Parameters that are trained, and running statistics with them.
+/// Numbers that are trained, as PyTorch's `parameters()` counts them: without running statistics.
 pub(super) fn count_parameters<M: Architecture>(model: &M) -> usize {
-    model.num_params()
+    let tensors = model.collect(None, None, true).into_iter();
+    tensors
+        .filter(|tensor| matches!(tensor.dtype, DType::F32) && !is_statistic(&tensor.name))
+        .map(|tensor| tensor.shape.as_slice().iter().product::<usize>())
+        .sum()
+}
+
+fn is_statistic(name: &str) -> bool {
+    name.ends_with("running_var") || name.ends_with("running_mean")
 }
 
 /// The bytes of a safetensors file.
@@ -153,7 +161,7 @@ pub(super) fn serialize<M: Architecture>(
         .into_iter()
         .map(|t| {
             // Statistics can lie outside what half precision holds.
-            let wide = t.name.ends_with("running_var") || t.name.ends_with("running_mean");
+            let wide = is_statistic(&t.name);
             let (dtype, bytes) = if wide || precision == Precision::Float32 {
                 (
                     Dtype::F32,

@@ -3,13 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{DataSet, Item, Performance, Split};
+use super::{DataSet, Item, Performance, SetInfo, Split};
 use crate::error::{Error, Result};
 use crate::music::Note;
 
 /// Seconds of a sixteenth at 80 quarter notes a minute.
 const STEP_S: f64 = 60.0 / 80.0 / 4.0;
 const VELOCITY: u8 = 64;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "chorales",
+    licence: "public domain music",
+    may_train: true,
+    layout: "Jsb16thSeparated.json",
+};
 
 /// A folder with `Jsb16thSeparated.json`: `{train, valid, test}` of lists of steps of four pitches (-1 is silence).
 ///
@@ -82,16 +89,8 @@ fn voices(chorale: &[Vec<f64>]) -> Option<Vec<[i16; 4]>> {
 }
 
 impl DataSet for Chorales {
-    fn name(&self) -> &'static str {
-        "chorales"
-    }
-
-    fn licence(&self) -> &'static str {
-        "public domain music"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn is_deadpan(&self) -> bool {

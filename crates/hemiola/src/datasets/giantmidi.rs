@@ -3,9 +3,16 @@
 use std::path::Path;
 
 use super::reserved::Reserved;
-use super::{DataSet, Item, Performance, Split};
+use super::{DataSet, Item, Performance, SetInfo, Split};
 use crate::error::{Error, Result};
 use crate::midi::Score;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "giantmidi",
+    licence: "CC BY 4.0",
+    may_train: true,
+    layout: "index.csv and giantmidi/*.mid; needs a list of reserved titles",
+};
 
 /// A folder with `index.csv` (giantmidi_file, …, work, split) and the MIDI files in `giantmidi/`.
 #[derive(Debug)]
@@ -74,16 +81,8 @@ impl GiantMidi {
 }
 
 impl DataSet for GiantMidi {
-    fn name(&self) -> &'static str {
-        "giantmidi"
-    }
-
-    fn licence(&self) -> &'static str {
-        "CC BY 4.0"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn items(&self) -> &[Item] {

@@ -2,12 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataSet, Item, Performance, Split, has_ending, stem};
+use super::{DataSet, Item, Performance, SetInfo, Split, has_ending, stem};
 use crate::error::{Error, Result};
 use crate::music::Note;
 
 /// Velocity where the file tells none.
 const VELOCITY: u8 = 64;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "maps",
+    licence: "CC BY-NC-SA",
+    may_train: false,
+    layout: "recordings (.wav, .flac), each with x.txt or x.tsv, perhaps x.pedal.tsv, beside it",
+};
 
 /// A folder, searched with the folders in it, of recordings (.wav or .flac), each with its notes beside it:
 /// `x.txt` (OnsetTime, OffsetTime, MidiPitch) as MAPS is published, or `x.tsv` (onset, offset, note, velocity).
@@ -105,16 +112,8 @@ fn parse_note(line: &str) -> Option<Note> {
 }
 
 impl DataSet for Maps {
-    fn name(&self) -> &'static str {
-        "maps"
-    }
-
-    fn licence(&self) -> &'static str {
-        "CC BY-NC-SA"
-    }
-
-    fn may_train(&self) -> bool {
-        false
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn items(&self) -> &[Item] {

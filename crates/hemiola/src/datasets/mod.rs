@@ -42,16 +42,37 @@ pub struct Item {
     pub audio: Option<PathBuf>,
 }
 
+/// What is known of a data set before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SetInfo {
+    /// A short word: `giantmidi`.
+    pub name: &'static str,
+    /// The licence as its publisher names it.
+    pub licence: &'static str,
+    /// Whether weights trained on it may be shipped.
+    pub may_train: bool,
+    /// What its folder holds.
+    pub layout: &'static str,
+}
+
 /// A collection of music as notes, perhaps with recordings.
 pub trait DataSet: Send + Sync {
-    /// A short word: `giantmidi`.
-    fn name(&self) -> &'static str;
+    fn info(&self) -> &'static SetInfo;
 
-    /// The licence as its publisher names it.
-    fn licence(&self) -> &'static str;
+    /// See [`SetInfo::name`].
+    fn name(&self) -> &'static str {
+        self.info().name
+    }
 
-    /// Whether weights trained on it may be shipped.
-    fn may_train(&self) -> bool;
+    /// See [`SetInfo::licence`].
+    fn licence(&self) -> &'static str {
+        self.info().licence
+    }
+
+    /// See [`SetInfo::may_train`].
+    fn may_train(&self) -> bool {
+        self.info().may_train
+    }
 
     /// Whether the notes are a score's, of one loudness and in strict time, rather than somebody's playing.
     fn is_deadpan(&self) -> bool {
@@ -123,6 +144,17 @@ pub fn validate(set: &dyn DataSet) -> Report {
     report
 }
 
+/// The data sets that [`open`] knows, by name.
+pub const SETS: &[SetInfo] = &[
+    chorales::INFO,
+    giantmidi::INFO,
+    maps::INFO,
+    nottingham::INFO,
+    pairs::INFO,
+    pop909::INFO,
+    synthetic::INFO,
+];
+
 /// Opens a data set by its name.
 ///
 /// `reserved` lists the works that stay out; it is required where the collection holds performances of composed
@@ -147,8 +179,10 @@ pub fn open(name: &str, folder: &Path, reserved: Option<&Reserved>) -> Result<Bo
         "nottingham" => Box::new(nottingham::Nottingham::open(folder)?),
         "synthetic" => Box::new(synthetic::Synthetic::new(0, 400)),
         other => {
+            let names: Vec<&str> = SETS.iter().map(|set| set.name).collect();
             return Err(Error::config(format!(
-                "no data set is called {other}; there are chorales, giantmidi, maps, nottingham, pairs, pop909 and synthetic"
+                "no data set is called {other}; there are {}",
+                names.join(", ")
             )));
         }
     })

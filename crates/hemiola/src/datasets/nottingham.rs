@@ -2,9 +2,16 @@
 
 use std::path::Path;
 
-use super::{DataSet, Item, Performance, Split, files_in, stem};
+use super::{DataSet, Item, Performance, SetInfo, Split, files_in, stem};
 use crate::error::{Error, Result};
 use crate::midi::Score;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "nottingham",
+    licence: "GPL-3.0",
+    may_train: true,
+    layout: "MIDI/*.mid",
+};
 
 /// A folder with `MIDI/*.mid`; sorted by name, every tenth file from the fourth on is dev.
 #[derive(Debug)]
@@ -40,16 +47,8 @@ impl Nottingham {
 }
 
 impl DataSet for Nottingham {
-    fn name(&self) -> &'static str {
-        "nottingham"
-    }
-
-    fn licence(&self) -> &'static str {
-        "GPL-3.0"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn is_deadpan(&self) -> bool {

@@ -2,12 +2,19 @@
 
 use std::path::Path;
 
-use super::{DataSet, Item, Performance, Split, files_in, stem};
+use super::{DataSet, Item, Performance, SetInfo, Split, files_in, stem};
 use crate::error::{Error, Result};
 use crate::midi::Score;
 
 const AUDIO: &[&str] = &["wav", "flac", "mp3", "ogg"];
 const MIDI: &[&str] = &["mid", "midi"];
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "pairs",
+    licence: "the user's own",
+    may_train: true,
+    layout: "x.wav (or .flac, .mp3, .ogg) and x.mid, any number of them",
+};
 
 /// Pairs `x.wav` (or .flac, .mp3, .ogg) and `x.mid`; sorted by name, every tenth from the fourth on is dev.
 #[derive(Debug)]
@@ -61,16 +68,8 @@ impl Pairs {
 }
 
 impl DataSet for Pairs {
-    fn name(&self) -> &'static str {
-        "pairs"
-    }
-
-    fn licence(&self) -> &'static str {
-        "the user's own"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn items(&self) -> &[Item] {

@@ -1,6 +1,6 @@
 //! Which excerpts of which data sets are rendered with which pianos.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataSet, Item, Split};
 use crate::error::{Error, Result};
+use crate::formats::parse_toml;
 
 /// What to render, as a section of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,43 +130,108 @@ pub struct Rendition {
 }
 
 impl RenderRecipe {
+    /// Reads a recipe in TOML. Relative paths stay relative to the working folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read, lacks a key, has an unknown one, or has an impossible value; the message names it.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
+        let recipe: Self = parse_toml(&text).map_err(|message| Error::input(path, message))?;
+        recipe
+            .check()
+            .map_err(|error| Error::input(path, error.to_string()))?;
+        Ok(recipe)
+    }
+
     /// # Errors
     /// When a value is impossible; the message names it.
     pub fn check(&self) -> Result<()> {
-        let v = &self.variation;
-        let wrong = if self.pianos.is_empty() {
-            Some("there is no piano".to_string())
-        } else if self
-            .pianos
-            .iter()
-            .any(|piano| piano.weight.is_nan() || piano.weight <= 0.0)
-        {
-            Some("every piano needs a weight above 0".to_string())
-        } else if v.transpose[0] > v.transpose[1] {
-            Some(format!("transpose {:?} goes from high to low", v.transpose))
-        } else if v.body_semitones < 0 {
-            Some("body_semitones is a distance and cannot be negative".to_string())
-        } else {
-            let ranges = [
-                ("tempo", v.tempo),
-                ("velocity_exponent", v.velocity_exponent),
-                ("peak", v.peak),
-            ];
-            let excerpts = self
-                .sources
-                .iter()
-                .map(|source| ("excerpt_s", source.excerpt_s));
-            let bad = ranges.into_iter().chain(excerpts).find(|(_, [low, high])| {
-                low.is_nan() || high.is_nan() || *low <= 0.0 || low > high
-            });
-            bad.map(|(name, range)| {
-                format!("{name} is {range:?}; expected two numbers above 0, the lower first")
-            })
-        };
-        match wrong {
+        match self.fault() {
             Some(message) => Err(Error::config(format!("render recipe: {message}"))),
             None => Ok(()),
         }
+    }
+
+    fn fault(&self) -> Option<String> {
+        let v = &self.variation;
+        if self.sample_rate == 0 {
+            return Some("sample_rate is 0 Hz".into());
+        }
+        if self.pianos.is_empty() {
+            return Some("there is no piano".into());
+        }
+        if self.sources.is_empty() {
+            return Some("there is no source".into());
+        }
+        if let Some(piano) = self
+            .pianos
+            .iter()
+            .find(|piano| !(piano.weight.is_finite() && piano.weight > 0.0))
+        {
+            return Some(format!(
+                "the weight of the piano {} is {}; expected a number above 0",
+                piano.name, piano.weight
+            ));
+        }
+        for source in &self.sources {
+            let hours = [
+                ("train_hours", source.train_hours),
+                ("dev_hours", source.dev_hours),
+            ];
+            for (name, value) in hours {
+                if !(value.is_finite() && value >= 0.0) {
+                    return Some(format!(
+                        "{name} of the source {} is {value}; expected a number of 0 or more",
+                        source.set
+                    ));
+                }
+            }
+        }
+        if v.transpose[0] > v.transpose[1] {
+            return Some(format!("transpose {:?} goes from high to low", v.transpose));
+        }
+        if v.body_semitones < 0 {
+            return Some("body_semitones is a distance and cannot be negative".into());
+        }
+        let excerpts = self.sources.iter().map(|source| source.excerpt_s);
+        let above_0 = [
+            ("tempo", v.tempo),
+            ("velocity_exponent", v.velocity_exponent),
+            ("peak", v.peak),
+        ];
+        let mut above_0 = above_0
+            .into_iter()
+            .chain(excerpts.map(|range| ("excerpt_s", range)));
+        if let Some((name, range)) =
+            above_0.find(|(_, [low, high])| !(*low > 0.0 && low <= high && high.is_finite()))
+        {
+            return Some(format!(
+                "{name} is {range:?}; expected two numbers above 0, the lower first"
+            ));
+        }
+        let shares = [
+            ("wide_detune_share", [v.wide_detune_share; 2]),
+            ("body_share", [v.body_share; 2]),
+            ("without_pedal", [v.without_pedal; 2]),
+            ("added_pedal", [v.added_pedal; 2]),
+            ("left_share", v.left_share),
+        ];
+        for (name, [low, high]) in shares {
+            if !(0.0 <= low && low <= high && high <= 1.0) {
+                return Some(format!(
+                    "{name} is {low} to {high}; expected shares from 0 to 1, the lower first"
+                ));
+            }
+        }
+        let detune = [
+            ("detune_cents", v.detune_cents),
+            ("wide_detune_cents", v.wide_detune_cents),
+        ];
+        detune
+            .into_iter()
+            .find(|(_, cents)| !cents.is_finite())
+            .map(|(name, cents)| format!("{name} is {cents}; expected a number of cents"))
     }
 
     /// All renditions, mixed, so that any beginning of the list is a fair sample of the whole.

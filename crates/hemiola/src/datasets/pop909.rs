@@ -2,9 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataSet, Item, Performance, Split};
+use super::{DataSet, Item, Performance, SetInfo, Split};
 use crate::error::{Error, Result};
 use crate::midi::Score;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "pop909",
+    licence: "MIT",
+    may_train: true,
+    layout: "NNN/NNN.mid",
+};
 
 /// A folder with one folder per song, `NNN/NNN.mid`; songs whose number ends in 3 are dev.
 #[derive(Debug)]
@@ -73,16 +80,8 @@ impl Pop909 {
 }
 
 impl DataSet for Pop909 {
-    fn name(&self) -> &'static str {
-        "pop909"
-    }
-
-    fn licence(&self) -> &'static str {
-        "MIT"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn items(&self) -> &[Item] {

@@ -7,13 +7,20 @@ use rand_chacha::ChaCha8Rng;
 
 use super::expression::legato_pedal;
 use super::performance::{Performance, one_keyboard};
-use super::{DataSet, Item, Split};
+use super::{DataSet, Item, SetInfo, Split};
 use crate::error::{Error, Result};
 use crate::music::Note;
 
 const LOWEST: u8 = 21;
 const HIGHEST: u8 = 108;
 const LENGTH_S: f64 = 60.0;
+
+pub(super) const INFO: SetInfo = SetInfo {
+    name: "synthetic",
+    licence: "none needed",
+    may_train: true,
+    layout: "no folder; made up from a seed",
+};
 
 /// Pieces of a minute, each told by the seed and its number; every tenth is dev.
 #[derive(Debug)]
@@ -68,16 +75,8 @@ impl Synthetic {
 }
 
 impl DataSet for Synthetic {
-    fn name(&self) -> &'static str {
-        "synthetic"
-    }
-
-    fn licence(&self) -> &'static str {
-        "none needed"
-    }
-
-    fn may_train(&self) -> bool {
-        true
+    fn info(&self) -> &'static SetInfo {
+        &INFO
     }
 
     fn items(&self) -> &[Item] {

@@ -1,7 +1,15 @@
-//! Note lists in and out as CSV, TSV and JSON.
+//! Note lists in and out as CSV, TSV and JSON; events and pitch tracks in.
 
 mod atomic;
 mod notes;
+mod series;
+mod toml_text;
 
 pub use atomic::write_atomically;
-pub use notes::{NoteFormat, NoteList, encode_notes, read_notes, read_notes_from, write_notes};
+pub use notes::{
+    NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
+};
+pub use series::{read_events, read_pitch_series};
+pub(crate) use toml_text::parse_toml;
+#[cfg(feature = "neural")]
+pub(crate) use toml_text::toml_fault;

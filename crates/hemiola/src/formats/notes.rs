@@ -72,6 +72,36 @@ pub fn read_notes(path: impl AsRef<Path>) -> Result<Vec<Note>> {
     read_notes_from(&bytes, format, path)
 }
 
+/// Whether a file begins as a list of notes: tells them apart from what else lies in their folders, such as `README.txt`.
+///
+/// MIDI files are known by their names alone. A file that cannot be read is taken for one, so that its fault comes to light.
+pub fn begins_as_notes(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
+    let table = match NoteFormat::of(path) {
+        Ok(NoteFormat::Midi) => return true,
+        Ok(NoteFormat::Csv) => CSV,
+        Ok(NoteFormat::Tsv) => TSV,
+        Ok(NoteFormat::Maps) => MAPS,
+        Ok(NoteFormat::Json) => {
+            return std::fs::read(path).map_or(true, |bytes| {
+                let value = serde_json::from_slice::<serde_json::Value>(&bytes);
+                value.map_or(true, |value| value.get("notes").is_some())
+            });
+        }
+        Err(_) => return false,
+    };
+    std::fs::read(path).map_or(true, |bytes| {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let line = bytes
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let cells = line.split(|&byte| byte == table.separator);
+        let expected = table.header.iter().map(|cell| cell.as_bytes());
+        cells.map(<[u8]>::trim_ascii).eq(expected)
+    })
+}
+
 /// The notes of a file in memory, sorted by onset, then pitch; `name` stands for it in messages.
 ///
 /// Of a MIDI file these are all notes but drums, without the pedal (see [`Score`] for more); what was wrong with the file is logged.

@@ -305,6 +305,11 @@ impl MusicTranscriptionRnn {
         }
     }
 
+    /// Outputs of the onset and of the velocity head.
+    pub fn onset_and_velocity_outputs(&self) -> [usize; 2] {
+        [&self.onset_detector, &self.velocity_estimator].map(|head| head.weight.shape()[1])
+    }
+
     /// Bins that an input frame must have.
     pub fn input_dim(&self) -> usize {
         self.input_dim

@@ -80,6 +80,29 @@ impl Transcriber {
         }
     }
 
+    /// Refuses what cannot transcribe: impossible settings, a front end that does not fit the model, and models that
+    /// do not tell the onsets and velocities of single keys.
+    pub fn validate(&self) -> Result<()> {
+        self.config.window.validate()?;
+        self.config.decoding.validate()?;
+        let (bins, input_dim) = (self.config.features.n_bins, self.model.input_dim());
+        if bins != input_dim {
+            return Err(Error::config(format!(
+                "the front end makes frames of {bins} bins (task.features.n_bins), but the model reads {input_dim} \
+                 (model.input_dim)"
+            )));
+        }
+        let outputs = self.model.onset_and_velocity_outputs();
+        if outputs != [N_KEYS; 2] {
+            return Err(Error::config(format!(
+                "transcription needs a model with onset_outputs = velocity_outputs = {N_KEYS}, one per key; \
+                 this one has {} and {}",
+                outputs[0], outputs[1]
+            )));
+        }
+        Ok(())
+    }
+
     /// The built-in model of that name, on the processor.
     pub fn bundled(name: &str) -> Result<Self> {
         let model = checkpoint::bundled(name).ok_or_else(|| {
@@ -124,11 +147,15 @@ impl Transcriber {
     }
 
     /// The notes of a stream, read to its end block by block; `progress` is told the seconds read.
+    ///
+    /// # Errors
+    /// As [`Self::validate`]; when the stream cannot be decoded.
     pub fn transcribe(
         &self,
         stream: &mut AudioStream,
         mut progress: impl FnMut(f64),
     ) -> Result<Vec<Note>> {
+        self.validate()?;
         let mut extractor = LogFrequency::new(&self.config.features)?;
         let mut windows = Windows::new(self);
         let mut frames = Frames::new(extractor.n_bins());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::formats::{parse_toml, toml_fault};
 use crate::training::transcription::TranscriptionRecipe;
 
 /// What a recipe trains.
@@ -112,13 +113,13 @@ impl Recipe {
     /// Parses the text of a recipe; see [`Recipe::read`].
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
         let mut table: toml::Table =
-            toml::from_str(text).map_err(|e| Error::config(format!("not TOML: {e}")))?;
+            parse_toml(text).map_err(|e| Error::config(format!("not TOML: {e}")))?;
         for assignment in overrides {
             set(&mut table, assignment)?;
         }
         let recipe: Recipe = table
             .try_into()
-            .map_err(|e: toml::de::Error| Error::config(e.to_string().trim_end().to_owned()))?;
+            .map_err(|e: toml::de::Error| Error::config(toml_fault(&e)))?;
         recipe.run().validate()?;
         match &recipe {
             Recipe::MusicTranscriptionRnn(recipe) => recipe.validate()?,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use burn::data::dataloader::DataLoader;
 use burn::optim::AdamConfig;
-use burn::store::ModuleRecord;
+use burn::store::burn_pack::Reader;
 use burn::tensor::Device;
 use burn::train::checkpoint::{
     Checkpoint, Checkpointer, CheckpointerError, CheckpointingAction, CheckpointingStrategy,
@@ -510,10 +510,15 @@ impl CheckpointingStrategy for KeepLast {
     }
 }
 
-/// A model's record as burn keeps it in checkpoints, for tests of exact resumption.
-pub fn load_model_record(output: &Path, step: usize) -> Result<ModuleRecord> {
+/// The bytes of every tensor of a checkpoint's model, by name: two runs that went alike have the same.
+pub fn checkpoint_tensors(output: &Path, step: usize) -> Result<BTreeMap<String, Vec<u8>>> {
     let path = checkpoint_folder(output).join(format!("model-{step}.bpk"));
-    ModuleRecord::load(path.clone()).map_err(|e| Error::checkpoint(path, e.to_string()))
+    let fault = |e: burn::store::burn_pack::Error| Error::checkpoint(&path, e.to_string());
+    let file = Reader::from_file(&path).map_err(fault)?;
+    let names = file.tensor_names().into_iter();
+    names
+        .map(|name| Ok((name.to_owned(), file.tensor_data(name).map_err(fault)?)))
+        .collect()
 }
 
 /// The state to start from: that of the latest checkpoint with `resume`, a fresh one without.

@@ -236,13 +236,13 @@ pub fn train(
     report: Report,
 ) -> Result<RunState> {
     recipe.validate()?;
-    let source = Arc::new(SegmentSource::open(recipe)?);
-    let dev = Arc::new(segments::dev_recordings(recipe)?);
     let state = run::prepare(&recipe.run.output, resume)?;
     if state.finished {
-        tune_best(recipe, device, &dev)?;
+        tune_best(recipe, device, &segments::dev_recordings(recipe)?)?;
         return Ok(state);
     }
+    let source = Arc::new(SegmentSource::open(recipe)?);
+    let dev = Arc::new(segments::dev_recordings(recipe)?);
 
     let training_device = device.clone().autodiff();
     training_device.seed(run::step_seed(recipe.run.seed, usize::MAX));

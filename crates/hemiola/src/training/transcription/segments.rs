@@ -237,7 +237,14 @@ pub struct DevRecording {
 
 pub(super) fn dev_recordings(recipe: &TranscriptionRecipe) -> Result<Vec<DevRecording>> {
     let mut extractor = LogFrequency::new(&recipe.features)?;
-    recordings::references(&recipe.data.dev)?
+    let references = recordings::references(&recipe.data.dev)?;
+    if references.is_empty() {
+        return Err(Error::input(
+            &recipe.data.dev,
+            "data.dev holds no recording of the dev part; of x.wav + x.mid pairs every tenth from the fourth on is",
+        ));
+    }
+    references
         .into_iter()
         .map(|reference| {
             let samples = crate::audio::read_mono(&reference.audio, recipe.features.sample_rate)?;
