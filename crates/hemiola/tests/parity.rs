@@ -77,7 +77,14 @@ impl Vector {
     fn model<M: Architecture>(&self, device: &Device) -> M {
         let mut model = M::from_config(&self.config(), device).unwrap();
         let tensors = self.below("param.");
-        load_tensors(&mut model, TensorFile { tensors }, Path::new(&self.name)).unwrap();
+        let file = TensorFile { tensors };
+        load_tensors(&mut model, file.clone(), Path::new(&self.name)).unwrap();
+        assert_eq!(
+            named_tensors(&model).unwrap(),
+            file.tensors,
+            "{}",
+            self.name
+        );
         evaluation_mode(model)
     }
 }

@@ -141,6 +141,12 @@ impl Transcriber {
         self
     }
 
+    /// Replaces the windows that long recordings are cut into.
+    pub fn with_window(mut self, window: WindowConfig) -> Self {
+        self.config.window = window;
+        self
+    }
+
     /// The sample rate in Hz that [`Self::transcribe`] expects of its stream.
     pub fn sample_rate(&self) -> u32 {
         self.config.features.sample_rate
