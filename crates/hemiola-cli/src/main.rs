@@ -8,6 +8,7 @@ mod progress;
 mod train;
 mod transcribe;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -54,13 +55,12 @@ fn main() -> ExitCode {
         Verb::Data(args) => data::run(args),
         Verb::Models(args) => models::run(args),
         Verb::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "hemiola",
-                &mut std::io::stdout(),
-            );
-            Ok(Outcome::Done)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hemiola", &mut script);
+            std::io::stdout()
+                .write_all(&script)
+                .map(|()| Outcome::Done)
+                .map_err(Into::into)
         }
     };
     match result {

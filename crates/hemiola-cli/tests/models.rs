@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use hemiola::checkpoint::{CheckpointFiles, NamedTensor, TensorFile, named_tensors};
-use hemiola::models::transcription_rnn::MusicTranscriptionRnnConfig;
+use hemiola::models::transcription_rnn::{Front, HarmonicFrontConfig, MusicTranscriptionRnnConfig};
 use support::pickle::torch_save;
 use support::{Ran, folder, hemiola, save_model, shared, tiny_sizes, with_model, write_melody};
 
@@ -192,6 +192,40 @@ fn safetensors_are_imported_with_the_sizes_given() {
     );
     let read = |name: &str| fs::read_to_string(at.path().join(name)).unwrap();
     assert_eq!(read("out/config.json"), read("model/config.json"));
+}
+
+#[test]
+fn what_the_tensors_of_a_harmonic_front_do_not_tell_is_asked_for() {
+    let at = folder();
+    let sizes = MusicTranscriptionRnnConfig {
+        front: Front::Harmonic,
+        harmonic: HarmonicFrontConfig {
+            bins_per_octave: 12,
+            channels: 2,
+            reduced: 1,
+            projection: 8,
+            ..HarmonicFrontConfig::default()
+        },
+        ..tiny_sizes()
+    };
+    save_model(&at.path().join("model"), &sizes);
+    let weights = "model/model.safetensors";
+    import(at.path(), weights, "out").failed(1, &[weights, "harmonic", "--config"]);
+    let arguments = [
+        "import",
+        weights,
+        "--arch",
+        ARCH,
+        "-o",
+        "out",
+        "--config",
+        "model/config.json",
+    ];
+    models(at.path(), &arguments).succeeded();
+    assert_eq!(
+        tensors_of(&at.path().join("out")),
+        tensors_of(&at.path().join("model"))
+    );
 }
 
 #[test]

@@ -53,16 +53,21 @@ fn every_format_tells_the_same_notes() {
     assert!(!expected.is_empty());
     let json = fs::read_to_string(at.path().join("out/a.json")).unwrap();
     assert!(json.contains("hemiola") && json.contains(env!("CARGO_PKG_VERSION")));
-    assert_eq!(read_notes(at.path().join("out/a.json")).unwrap(), expected);
-    let midi = read_notes(at.path().join("out/a.mid")).unwrap();
-    assert_eq!(midi.len(), expected.len());
-    for (found, expected) in midi.iter().zip(&expected) {
-        assert_eq!(
-            (found.pitch, found.velocity),
-            (expected.pitch, expected.velocity)
-        );
-        assert!((found.onset_s - expected.onset_s).abs() < 2e-3);
-        assert!((found.offset_s - expected.offset_s).abs() < 2e-3);
+    for (name, tolerance_s) in [("out/a.json", 1e-9), ("out/a.mid", 2e-3)] {
+        let found = read_notes(at.path().join(name)).unwrap();
+        assert_eq!(found.len(), expected.len(), "{name}");
+        // Notes that begin almost at once may change places in ticks.
+        for note in &expected {
+            let same = |other: &&Note| {
+                (other.pitch, other.velocity) == (note.pitch, note.velocity)
+                    && (other.onset_s - note.onset_s).abs() < tolerance_s
+                    && (other.offset_s - note.offset_s).abs() < tolerance_s
+            };
+            assert!(
+                found.iter().any(|other| same(&other)),
+                "{name} has no {note:?}"
+            );
+        }
     }
 }
 

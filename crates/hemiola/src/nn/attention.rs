@@ -27,8 +27,9 @@ impl SelfAttention {
         };
         let mut in_proj = projection(3 * width, Initializer::XavierUniform { gain: 1.0 });
         let mut out_proj = LinearConfig::new(width, width).init(device);
-        in_proj.bias = in_proj.bias.map(|bias| bias.map(|b| b.zeros_like()));
-        out_proj.bias = out_proj.bias.map(|bias| bias.map(|b| b.zeros_like()));
+        // Made anew rather than mapped to zeros, which would leave parameters that are not trained.
+        in_proj.bias = Some(Initializer::Zeros.init([3 * width], device));
+        out_proj.bias = Some(Initializer::Zeros.init([width], device));
         Self {
             in_proj,
             out_proj,

@@ -1,5 +1,6 @@
 //! Recordings with notes: rendered caches, the MAPS layout, and anybody's pairs of audio and MIDI.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use crate::audio::{WavFormat, read_mono, write_wav};
@@ -88,7 +89,7 @@ pub(super) fn training(folder: &Path, sample_rate: u32, decoded: &Path) -> Resul
                 .map(|(&note, sounding_s)| LabelledNote { note, sounding_s })
                 .collect();
             let audio = audio_of(item)?;
-            let path = decoded.join(format!("{}.wav", item.name));
+            let path = decoded.join(decoded_name(item, audio)?);
             if !path.is_file() {
                 let samples = read_mono(audio, sample_rate)?;
                 write_wav(&path, &samples, 1, sample_rate, WavFormat::Int16)?;
@@ -96,6 +97,16 @@ pub(super) fn training(folder: &Path, sample_rate: u32, decoded: &Path) -> Resul
             Recording::open(path, sample_rate, notes)
         })
         .collect()
+}
+
+/// A name that no other recording has, nor the same one once its file has changed.
+fn decoded_name(item: &Item, audio: &Path) -> Result<String> {
+    let fail = |e| Error::io(audio, e);
+    let file = std::fs::metadata(audio).map_err(fail)?;
+    let mut hasher = DefaultHasher::new();
+    audio.canonicalize().map_err(fail)?.hash(&mut hasher);
+    (file.len(), file.modified().map_err(fail)?).hash(&mut hasher);
+    Ok(format!("{}-{:016x}.wav", item.name, hasher.finish()))
 }
 
 /// A recording with the notes that a transcription is measured against.
