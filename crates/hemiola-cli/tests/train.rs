@@ -58,6 +58,26 @@ fn with_recipe() -> tempfile::TempDir {
     at
 }
 
+/// Whether the run was killed before its end.
+fn kill_after_a_checkpoint(folder: &Path, output: &Path) -> bool {
+    let mut child = command(folder, &["train", "r.toml", "--set", "run.output=killed"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while latest_checkpoint(output).is_none() {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "no checkpoint appears"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let state = latest_checkpoint(output).expect("a killed run has a whole checkpoint");
+    0 < state.step && state.step < STEPS
+}
+
 #[test]
 fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     let at = with_recipe();
@@ -70,28 +90,12 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     );
 
     let killed = at.path().join("killed");
-    let mut child = command(
-        at.path(),
-        &["train", "r.toml", "--set", "run.output=killed"],
-    )
-    .stderr(Stdio::null())
-    .spawn()
-    .unwrap();
-    let began = Instant::now();
-    while latest_checkpoint(&killed).is_none() {
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "no checkpoint appears"
-        );
-        std::thread::sleep(Duration::from_millis(1));
+    let mut tries = 0;
+    while !kill_after_a_checkpoint(at.path(), &killed) {
+        tries += 1;
+        assert!(tries < 20, "every run was over before it was killed");
+        fs::remove_dir_all(&killed).unwrap();
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let state = latest_checkpoint(&killed).unwrap();
-    assert!(
-        0 < state.step && state.step < STEPS,
-        "killed too late: {state:?}"
-    );
 
     let arguments = ["--set", "run.output=killed", "--resume"];
     train(at.path(), &arguments).succeeded();
@@ -110,6 +114,8 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
     for (name, bytes) in &whole {
         assert!(bytes != &before[name], "{name} is not trained");
     }
+    // Nothing is left of what was being written when the run was killed, and two checkpoints of four files each.
+    assert_eq!(fs::read_dir(killed.join("checkpoints")).unwrap().count(), 8);
     // Every evaluation is logged once.
     let log = fs::read_to_string(killed.join("metrics.jsonl")).unwrap();
     let steps: Vec<u64> = log

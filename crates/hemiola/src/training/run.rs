@@ -34,6 +34,8 @@ use crate::training::schedule::WarmupCosine;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(8 * 60);
 /// Checkpoints kept; the one before the last survives a kill while the last is written.
 const CHECKPOINTS_KEPT: usize = 2;
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = "unfinished-";
 
 /// Called with the model when a dev evaluation was the best so far, to write it as weights.
 pub type SaveBest<M> =
@@ -132,6 +134,7 @@ where
     let output = job.run.output.clone();
     let folder = checkpoint_folder(&output);
     std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+    remove_unfinished(&folder)?;
 
     let schedule = WarmupCosine::new(
         job.run.learning_rate,
@@ -387,8 +390,24 @@ pub fn step_seed(seed: u64, step: usize) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Removes what a killed run was writing.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    let fail = |e| Error::io(folder, e);
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            std::fs::remove_file(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+fn state_file(folder: &Path, step: usize) -> PathBuf {
+    folder.join(format!("state-{step}.json"))
+}
+
 fn write_state(folder: &Path, state: &RunState) -> Result<()> {
-    let path = folder.join(format!("state-{}.json", state.step));
+    let path = state_file(folder, state.step);
     let text = serde_json::to_string_pretty(state).map_err(|e| Error::config(e.to_string()))?;
     crate::formats::write_atomically(&path, |file| file.write_all(text.as_bytes()))
 }
@@ -456,19 +475,23 @@ impl PartFile {
 
 impl<R: Checkpoint> Checkpointer<R> for PartFile {
     fn save(&self, step: usize, record: R) -> std::result::Result<(), CheckpointerError> {
-        let unfinished = self.folder.join(format!("unfinished-{}.bpk", self.name));
+        let unfinished = self.folder.join(format!("{UNFINISHED}{}.bpk", self.name));
         let _ = std::fs::remove_file(&unfinished);
         record.save(unfinished.clone())?;
         std::fs::rename(&unfinished, self.path(step)).map_err(CheckpointerError::IOError)
     }
 
     fn delete(&self, step: usize) -> std::result::Result<(), CheckpointerError> {
-        match std::fs::remove_file(self.path(step)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(CheckpointerError::IOError(e))
+        // By now the later checkpoints are whole. Until then this one's state is what a killed run goes on from.
+        for path in [self.path(step), state_file(&self.folder, step)] {
+            match std::fs::remove_file(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CheckpointerError::IOError(e));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn restore(&self, step: usize) -> std::result::Result<R, CheckpointerError> {
@@ -503,7 +526,6 @@ impl CheckpointingStrategy for KeepLast {
         steps.sort_unstable_by(|a, b| b.cmp(a));
         let mut actions = vec![CheckpointingAction::Save];
         for &old in steps.iter().skip(CHECKPOINTS_KEPT - 1) {
-            let _ = std::fs::remove_file(self.folder.join(format!("state-{old}.json")));
             actions.push(CheckpointingAction::Delete(old));
         }
         actions
