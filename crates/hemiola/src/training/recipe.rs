@@ -170,6 +170,10 @@ mod tests {
 architecture = "music-transcription-rnn"
 [run]
 steps = 10
+[model]
+input_dim = 295
+onset_outputs = 88
+velocity_outputs = 88
 [data]
 renditions = "cache"
 dev = "dev"
