@@ -94,14 +94,14 @@ pub fn save<M: Architecture>(
     };
     let tensors = tensors::serialize(model, precision, M::NAME)
         .map_err(|message| Error::checkpoint(folder, message))?;
-    write_atomically(&folder.join(TENSOR_FILE), |file| file.write_all(&tensors))?;
+    write_atomically(folder.join(TENSOR_FILE), |file| file.write_all(&tensors))?;
     let text = serde_json::to_string_pretty(&config)
         .map_err(|e| Error::checkpoint(folder, e.to_string()))?;
-    write_atomically(&folder.join(CONFIG_FILE), |file| {
+    write_atomically(folder.join(CONFIG_FILE), |file| {
         file.write_all(format!("{text}\n").as_bytes())
     })?;
     let card = card.to_markdown(&config, tensors::count_parameters(model), tensors.len());
-    write_atomically(&folder.join(CARD_FILE), |file| {
+    write_atomically(folder.join(CARD_FILE), |file| {
         file.write_all(card.as_bytes())
     })
 }

@@ -164,10 +164,10 @@ impl MusicTranscriptionRnnConfig {
         if self.front == Front::Harmonic {
             let h = &self.harmonic;
             let sizes = [h.bins_per_octave, h.channels, h.reduced, h.projection];
-            if h.harmonics.is_empty() || h.harmonics.iter().any(|m| !(*m > 0.0)) {
+            if h.harmonics.is_empty() || h.harmonics.iter().any(|m| m.is_nan() || *m <= 0.0) {
                 return fail("harmonic.harmonics must hold positive multiples".into());
             }
-            if sizes.contains(&0) || !(h.fmin_hz > 0.0) {
+            if sizes.contains(&0) || h.fmin_hz.is_nan() || h.fmin_hz <= 0.0 {
                 return fail("harmonic sizes and fmin_hz must be above 0".into());
             }
             if h.bins_per_key.is_multiple_of(2) {

@@ -264,7 +264,7 @@ mod tests {
             let triangle: Vec<f32> = (0..12)
                 .map(|i| (1.0 - (i as f64 - apex).abs() / 2.0).max(0.0) as f32)
                 .collect();
-            let frames: Vec<f32> = (0..12).map(|i| f32::from(i >= 4 && i < 9)).collect();
+            let frames: Vec<f32> = (0..12).map(|i| f32::from((4..9).contains(&i))).collect();
             let notes = decode(39, &triangle, &frames);
             assert_eq!(notes.len(), 1);
             assert!((notes[0].onset_s - apex / FPS).abs() < 2e-6, "{apex}");
