@@ -228,7 +228,7 @@ fn import(
     config: Option<&Path>,
     precision: PrecisionArg,
 ) -> Result<()> {
-    let config = config.map(|path| read_config(path)).transpose()?;
+    let config = config.map(read_config).transpose()?;
     let import = Import {
         origin: file,
         tensors: checkpoint::read_weights(file)?,

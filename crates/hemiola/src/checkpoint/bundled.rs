@@ -24,4 +24,9 @@ pub fn bundled(name: &str) -> Option<&'static Bundled> {
 const MODELS: &[Bundled] = &[];
 
 #[cfg(feature = "bundled-weights")]
-const MODELS: &[Bundled] = &[];
+const MODELS: &[Bundled] = &[Bundled {
+    name: "piano",
+    config: include_str!("../../../../weights/piano/config.json"),
+    tensors: include_bytes!("../../../../weights/piano/model.safetensors"),
+    card: include_str!("../../../../weights/piano/README.md"),
+}];
