@@ -45,9 +45,9 @@ impl Statistics {
 pub struct Gradients {
     /// [positions, channels]
     pub input: Vec<f32>,
-    /// [channels]
+    /// `[channels]`
     pub weight: Vec<f32>,
-    /// [channels]
+    /// `[channels]`
     pub bias: Vec<f32>,
 }
 
@@ -61,7 +61,7 @@ pub struct Normaliser {
 }
 
 impl Normaliser {
-    /// From statistics, batch or running, and the layer's weight and bias, each [channels].
+    /// From statistics, batch or running, and the layer's weight and bias, each `[channels]`.
     pub fn new(mean: &[f32], variance: &[f32], weight: &[f32], bias: &[f32], epsilon: f64) -> Self {
         let scale = weight
             .iter()
@@ -100,7 +100,7 @@ impl Normaliser {
         output
     }
 
-    /// Weight [out_channels, …] and bias [out_channels] of a convolution that ends in this normalisation.
+    /// Weight [out_channels, …] and bias `[out_channels]` of a convolution that ends in this normalisation.
     pub fn fold(&self, weight: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let filter = weight.len() / self.scale.len().max(1);
         let weight = weight

@@ -70,7 +70,7 @@ impl Geometry {
 
 /// The convolution.
 ///
-/// - `input` [batch, height, width, in_channels], `weight` [out_channels, in_channels, kernel height, kernel width], `bias` [out_channels]
+/// - `input` [batch, height, width, in_channels], `weight` [out_channels, in_channels, kernel height, kernel width], `bias` `[out_channels]`
 /// - returns [batch, height, width, out_channels]
 ///
 /// # Panics
@@ -135,7 +135,7 @@ pub fn input_gradient_at(
     run_forward(level, &turned, before, &filters, output_gradient)
 }
 
-/// The gradients of weight, [out_channels, in_channels, kernel height, kernel width], and bias, [out_channels].
+/// The gradients of weight, [out_channels, in_channels, kernel height, kernel width], and bias, `[out_channels]`.
 ///
 /// - `input` and `output_gradient` as in [`forward`] and [`input_gradient`]
 ///

@@ -11,7 +11,7 @@ use super::operator;
 pub struct Conv2d {
     /// [out_channels, in_channels, kernel height, kernel width]
     pub weight: Param<Tensor<4>>,
-    /// [out_channels]
+    /// `[out_channels]`
     pub bias: Param<Tensor<1>>,
     dilation: [usize; 2],
 }
@@ -43,7 +43,7 @@ impl Conv2d {
 pub struct Conv1d {
     /// [out_channels, in_channels, kernel]
     pub weight: Param<Tensor<3>>,
-    /// [out_channels]
+    /// `[out_channels]`
     pub bias: Param<Tensor<1>>,
 }
 
@@ -81,13 +81,13 @@ fn uniform(fan_in: usize) -> Initializer {
 /// Source: Ioffe and Szegedy 2015, "Batch Normalization".
 #[derive(Module, Debug)]
 pub struct BatchNorm {
-    /// [channels]
+    /// `[channels]`
     pub weight: Param<Tensor<1>>,
-    /// [channels]
+    /// `[channels]`
     pub bias: Param<Tensor<1>>,
-    /// [channels]
+    /// `[channels]`
     pub running_mean: RunningState<Tensor<1>>,
-    /// [channels], unbiased
+    /// `[channels]`, unbiased
     pub running_var: RunningState<Tensor<1>>,
     training: Param<Flag>,
     epsilon: f64,

@@ -45,7 +45,7 @@ trait InferenceBackend: Backend {
 }
 
 /// Convolution of `input` [batch, height, width, in_channels] with `weight` [out_channels, in_channels, kernel height,
-/// kernel width] and `bias` [out_channels], stride 1, zero padding that keeps height and width as PyTorch's `padding="same"`.
+/// kernel width] and `bias` `[out_channels]`, stride 1, zero padding that keeps height and width as PyTorch's `padding="same"`.
 pub fn conv2d(
     input: Tensor<4>,
     weight: Tensor<4>,
@@ -91,7 +91,7 @@ pub fn conv2d_plain(
     burn::tensor::module::conv2d(input, weight, Some(bias), options).permute([0, 2, 3, 1])
 }
 
-/// `input` […, channels] normalised by its own statistics, then ReLU if `relu`; and mean and unbiased variance [channels], detached.
+/// `input` […, channels] normalised by its own statistics, then ReLU if `relu`; and mean and unbiased variance `[channels]`, detached.
 pub fn batch_norm_train<const D: usize>(
     input: Tensor<D>,
     weight: Tensor<1>,
