@@ -81,12 +81,15 @@ fn list(json: bool) -> Result<Outcome> {
         let [first, second, third, last] = cells;
         writeln!(out, "{first:name$}  {second:licence$}  {third:12}  {last}")
     };
-    row(["name", "licence", "shippable", "layout"])?;
+    row(["name", "licence", "may train", "layout"])?;
     for set in SETS {
-        let shippable = if set.may_train { "yes" } else { "no" };
-        row([set.name, set.licence, shippable, set.layout])?;
+        let trains = if set.may_train { "yes" } else { "no" };
+        row([set.name, set.licence, trains, set.layout])?;
     }
-    writeln!(out, "\nshippable: weights trained on it may be shipped")?;
+    writeln!(
+        out,
+        "\nmay train: its licence does not keep it to evaluation and research; weights trained on it carry its terms"
+    )?;
     Ok(Outcome::Done)
 }
 

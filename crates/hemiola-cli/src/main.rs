@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Results go to files or standard output, messages and progress to standard error. The exit code is
 /// 0 when all went well, 1 when something failed, 2 for wrong use.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(name = "hemiola", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

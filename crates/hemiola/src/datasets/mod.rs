@@ -49,7 +49,7 @@ pub struct SetInfo {
     pub name: &'static str,
     /// The licence as its publisher names it.
     pub licence: &'static str,
-    /// Whether weights trained on it may be shipped.
+    /// Whether its licence lets weights trained on it be published at all (on terms that follow from it).
     pub may_train: bool,
     /// What its folder holds.
     pub layout: &'static str,
