@@ -62,8 +62,14 @@ impl Recording {
 
 /// The training part of a folder: a cache that `hemiola data render` made, or recordings with notes.
 ///
+/// Of recordings with notes, all; where the same folder serves as dev set (`shared`), all but every tenth.
 /// Recordings in other formats are decoded once into `decoded`.
-pub(super) fn training(folder: &Path, sample_rate: u32, decoded: &Path) -> Result<Vec<Recording>> {
+pub(super) fn training(
+    folder: &Path,
+    shared: bool,
+    sample_rate: u32,
+    decoded: &Path,
+) -> Result<Vec<Recording>> {
     if folder.join("index.json").is_file() {
         return cache::read_index(folder)?
             .renditions
@@ -79,7 +85,7 @@ pub(super) fn training(folder: &Path, sample_rate: u32, decoded: &Path) -> Resul
     std::fs::create_dir_all(decoded).map_err(|e| Error::io(decoded, e))?;
     set.items()
         .iter()
-        .filter(|item| item.split == Split::Train || set.name() == "maps")
+        .filter(|item| !shared || item.split == Split::Train)
         .map(|item| {
             let performance = set.read(item)?;
             let notes = performance
@@ -118,12 +124,12 @@ pub(super) struct Reference {
     pub notes: Vec<Note>,
 }
 
-/// All recordings of a folder in the MAPS layout; of a folder of pairs, its dev part.
-pub(super) fn references(folder: &Path) -> Result<Vec<Reference>> {
+/// All recordings of a folder; of one that serves as training set too (`shared`), every tenth.
+pub(super) fn references(folder: &Path, shared: bool) -> Result<Vec<Reference>> {
     let set = recordings(folder)?;
     set.items()
         .iter()
-        .filter(|item| item.split == Split::Dev)
+        .filter(|item| !shared || item.split == Split::Dev)
         .map(|item| {
             let notes = match Maps::pedal_notes(item) {
                 Some(path) => Maps::read_notes(&path)?,

@@ -85,6 +85,7 @@ impl SegmentSource {
         for folder in recipe.data.renditions.paths() {
             recordings.extend(recordings::training(
                 folder,
+                *folder == recipe.data.dev,
                 recipe.features.sample_rate,
                 &recipe.run.output.join("cache"),
             )?);
@@ -237,7 +238,10 @@ pub struct DevRecording {
 
 pub(super) fn dev_recordings(recipe: &TranscriptionRecipe) -> Result<Vec<DevRecording>> {
     let mut extractor = LogFrequency::new(&recipe.features)?;
-    let references = recordings::references(&recipe.data.dev)?;
+    let references = recordings::references(
+        &recipe.data.dev,
+        recipe.data.renditions.paths().contains(&recipe.data.dev),
+    )?;
     if references.is_empty() {
         return Err(Error::input(
             &recipe.data.dev,
