@@ -70,6 +70,13 @@ pub(super) fn training(
     sample_rate: u32,
     decoded: &Path,
 ) -> Result<Vec<Recording>> {
+    if !folder.is_dir() {
+        return Err(Error::input(
+            folder,
+            "there is no such folder; `hemiola data render` makes one, or name your own recordings \
+             with --set data.renditions=FOLDER",
+        ));
+    }
     if folder.join("index.json").is_file() {
         return cache::read_index(folder)?
             .renditions
