@@ -176,7 +176,7 @@ fn impossible_values_on_the_command_line_are_wrong_use() {
 #[test]
 fn missing_music_is_told() {
     let at = with_recipe();
-    train(at.path(), &[]).failed(1, &["mine", "No such file"]);
+    train(at.path(), &[]).failed(1, &["mine", "no such folder"]);
     write_pairs(&at.path().join("few"), 3);
     train(
         at.path(),
