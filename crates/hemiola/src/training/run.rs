@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::data::dataloader::DataLoader;
+use burn::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::optim::AdamConfig;
 use burn::store::burn_pack::Reader;
 use burn::tensor::Device;
@@ -143,11 +144,7 @@ where
         job.run.final_learning_rate,
     );
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let learner = Learner::new(
-        model,
-        optimizer,
-        WarmupCosineInto(schedule).into_scheduler(),
-    );
+    let learner = Learner::new(model, optimizer, ModuleLrScheduler::new(schedule));
 
     let outcome: Arc<std::sync::Mutex<std::result::Result<RunState, Error>>> =
         Arc::new(std::sync::Mutex::new(Ok(state.clone())));
@@ -187,14 +184,6 @@ where
     drop(result);
     let mut outcome = outcome.lock().unwrap_or_else(|e| e.into_inner());
     std::mem::replace(&mut *outcome, Ok(RunState::default()))
-}
-
-struct WarmupCosineInto(WarmupCosine);
-
-impl WarmupCosineInto {
-    fn into_scheduler(self) -> burn::lr_scheduler::module_lr_scheduler::ModuleLrScheduler {
-        burn::lr_scheduler::module_lr_scheduler::ModuleLrScheduler::new(self.0)
-    }
 }
 
 /// The loop: one optimiser step after another, with evaluations and checkpoints between.

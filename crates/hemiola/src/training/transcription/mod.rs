@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use crate::augment::WaveformAugment;
 use crate::checkpoint::{self, Card};
 use crate::error::{Error, Result};
-use crate::evaluation;
 use crate::features::LogFrequencyConfig;
 use crate::models::transcription_rnn::{
     MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS,
@@ -177,19 +176,7 @@ impl InferenceStep for TranscriptionTrainer {
     fn step(&self, recording: DevRecording) -> Scalars {
         let transcriber = Transcriber::new(self.model.clone(), self.transcriber.clone());
         let notes = transcriber.transcribe_frames(&recording.features);
-        let scores = evaluation::transcription::evaluate(&recording.notes, &notes);
-        let frames = evaluation::frames::evaluate(
-            &recording.notes,
-            &notes,
-            self.transcriber.features.frames_per_second(),
-        );
-        Scalars(BTreeMap::from([
-            ("onset_f1", scores.f_measure_no_offset),
-            ("onset_precision", scores.precision_no_offset),
-            ("onset_recall", scores.recall_no_offset),
-            ("offset_f1", scores.f_measure),
-            ("frame_f1", frames.f_measure),
-        ]))
+        Scalars(tuning::score(&recording.notes, &notes))
     }
 }
 
@@ -274,7 +261,7 @@ pub fn train(
         metrics: vec!["loss", "onset", "frame", "velocity"],
         save_best: Arc::new(move |trainer: &TranscriptionTrainer, dev, folder: &Path| {
             let mut card = saved.card.clone();
-            card.figures = dev.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
+            card.figures = figures(dev);
             checkpoint::save(
                 folder,
                 &trainer.model,
@@ -300,6 +287,11 @@ pub fn train(
     Ok(state)
 }
 
+/// Scores as a model card keeps them.
+fn figures(scores: &BTreeMap<&'static str, f64>) -> BTreeMap<String, f64> {
+    scores.iter().map(|(&k, &v)| (k.to_owned(), v)).collect()
+}
+
 /// Tunes the decoder of the run's best weights and writes them again with it.
 fn tune_best(recipe: &TranscriptionRecipe, device: &Device, dev: &[DevRecording]) -> Result<()> {
     let best = recipe.run.output.join("best");
@@ -308,7 +300,7 @@ fn tune_best(recipe: &TranscriptionRecipe, device: &Device, dev: &[DevRecording]
     let tuned = tuning::tune(&Transcriber::new(model.clone(), task.clone()), dev);
     task.decoding = tuned.decoding;
     let mut card = recipe.card.clone();
-    card.figures = tuned.scores;
+    card.figures = figures(&tuned.scores);
     let precision = checkpoint::Precision::Float16;
     checkpoint::save(&best, &model, &config, &task, &card, precision)
 }

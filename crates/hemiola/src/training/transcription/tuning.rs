@@ -18,7 +18,7 @@ const FRAME_SCORE_FPS: f64 = 100.0;
 pub struct Tuned {
     pub decoding: NoteDecodingConfig,
     /// Means over recordings.
-    pub scores: BTreeMap<String, f64>,
+    pub scores: BTreeMap<&'static str, f64>,
 }
 
 /// Tries thresholds in steps of 0.05: first the onset threshold for the best onset F1, then the frame
@@ -30,8 +30,8 @@ pub fn tune(transcriber: &Transcriber, dev: &[DevRecording]) -> Tuned {
         .collect();
     let fps = transcriber.config().features.frames_per_second();
     let start = transcriber.config().decoding.clone();
-    let scores = |decoding: &NoteDecodingConfig| -> BTreeMap<String, f64> {
-        let each: Vec<BTreeMap<String, f64>> = activations
+    let scores = |decoding: &NoteDecodingConfig| -> BTreeMap<&'static str, f64> {
+        let each: Vec<BTreeMap<&'static str, f64>> = activations
             .par_iter()
             .zip(dev)
             .map(|(activations, recording)| {
@@ -41,15 +41,15 @@ pub fn tune(transcriber: &Transcriber, dev: &[DevRecording]) -> Tuned {
             .collect();
         let mut mean = BTreeMap::new();
         for scores in &each {
-            for (name, value) in scores {
-                *mean.entry(name.clone()).or_insert(0.0) += value / each.len() as f64;
+            for (&name, value) in scores {
+                *mean.entry(name).or_insert(0.0) += value / each.len() as f64;
             }
         }
         mean
     };
     let grid = |from: usize, to: usize| (from..=to).map(|i| i as f32 * 0.05);
     let best = |candidates: Vec<NoteDecodingConfig>,
-                value: &dyn Fn(&BTreeMap<String, f64>) -> f64| {
+                value: &dyn Fn(&BTreeMap<&'static str, f64>) -> f64| {
         candidates
             .into_iter()
             .map(|decoding| (value(&scores(&decoding)), decoding))
@@ -80,8 +80,8 @@ pub fn tune(transcriber: &Transcriber, dev: &[DevRecording]) -> Tuned {
     }
 }
 
-/// The scores that a model card states.
-fn score(reference: &[Note], estimate: &[Note]) -> BTreeMap<String, f64> {
+/// The scores that a run logs and a model card states.
+pub(super) fn score(reference: &[Note], estimate: &[Note]) -> BTreeMap<&'static str, f64> {
     let notes = evaluation::transcription::evaluate(reference, estimate);
     let frames = evaluation::frames::evaluate(reference, estimate, FRAME_SCORE_FPS);
     [
@@ -91,6 +91,5 @@ fn score(reference: &[Note], estimate: &[Note]) -> BTreeMap<String, f64> {
         ("offset_f1", notes.f_measure),
         ("frame_f1", frames.f_measure),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
     .into()
 }
