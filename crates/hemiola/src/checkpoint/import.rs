@@ -1,17 +1,11 @@
 //! Weights of other programs: PyTorch's pickles and safetensors files.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::store::pytorch_reader::{DType, PytorchReader};
 
 use super::{Architecture, CONFIG_FILE, CheckpointConfig, NamedTensor, TensorFile};
 use crate::error::{Error, Result};
-use crate::features::LogFrequencyConfig;
-use crate::models::transcription_rnn::{
-    Front, MusicTranscriptionRnn, MusicTranscriptionRnnConfig, N_KEYS,
-};
-use crate::tasks::transcribe::TranscriberConfig;
 
 /// Under what a training program keeps the weights beside its other state.
 const WRAPPERS: [&str; 4] = ["state_dict.", "model_state_dict.", "model_state.", "model."];
@@ -155,92 +149,6 @@ impl TensorFile {
                 tensor.name = rest.to_owned();
             }
         }
-    }
-}
-
-impl Importable for MusicTranscriptionRnn {
-    fn infer(tensors: &TensorFile) -> std::result::Result<Imported<Self>, String> {
-        let shapes: BTreeMap<&str, &[usize]> = tensors
-            .tensors
-            .iter()
-            .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()))
-            .collect();
-        let sizes = |name: &str, rank: usize| {
-            let shape = shapes.get(name).copied();
-            shape.filter(|shape| shape.len() == rank).ok_or_else(|| {
-                let found = shape.map_or("nothing".to_owned(), |shape| format!("{shape:?}"));
-                format!(
-                    "tensor {name}: expected {rank} dimensions, found {found}; \
-                     is it a MusicTranscriptionRNN?"
-                )
-            })
-        };
-        if shapes.keys().any(|name| name.starts_with("harmonic.")) {
-            return Err(
-                "the harmonic front's input_dim and harmonics are not in the tensors; \
-                        give the configuration with --config"
-                    .into(),
-            );
-        }
-        let pitch = sizes("pitch_detector.weight", 2)?;
-        let first = sizes("feature_conv.0.weight", 3)?;
-        let second = sizes("feature_conv.3.weight", 3)?;
-        let width = pitch[1];
-        let heads = MusicTranscriptionRnnConfig::default().n_heads;
-        if width == 0 || !width.is_multiple_of(heads) {
-            return Err(format!(
-                "n_heads is not in the tensors, and {heads} heads do not divide the width {width}; \
-                 give the configuration with --config"
-            ));
-        }
-        let layer =
-            |layer: &usize| shapes.contains_key(format!("lstm.weight_ih_l{layer}").as_str());
-        let held = shapes.get("held_detector.weight");
-        let model = MusicTranscriptionRnnConfig {
-            front: Front::Conv1d,
-            input_dim: first[1],
-            hidden_dim: width / 2,
-            n_layers: (0..).take_while(layer).count(),
-            n_heads: heads,
-            conv_channels: [first[0], second[0]],
-            onset_outputs: sizes("onset_detector.weight", 2)?[0],
-            velocity_outputs: sizes("velocity_estimator.weight", 2)?[0],
-            held_outputs: held.and_then(|shape| shape.first()).copied().unwrap_or(0),
-            ..MusicTranscriptionRnnConfig::default()
-        };
-        let features = features_for(model.input_dim);
-        let assumed = vec![
-            format!("{heads} attention heads (n_heads), the tutorial's number"),
-            format!(
-                "an input of {} bins from {} Hz, {} to the octave, {} samples apart at {} Hz",
-                features.n_bins,
-                features.fmin_hz,
-                features.bins_per_octave,
-                features.hop_length,
-                features.sample_rate
-            ),
-        ];
-        Ok(Imported {
-            model,
-            task: TranscriberConfig {
-                features,
-                ..TranscriberConfig::default()
-            },
-            assumed,
-        })
-    }
-}
-
-/// A spectrum of that many bins over the keys of a piano.
-fn features_for(n_bins: usize) -> LogFrequencyConfig {
-    let default = LogFrequencyConfig::default();
-    if n_bins == default.n_bins {
-        return default;
-    }
-    LogFrequencyConfig {
-        n_bins,
-        bins_per_octave: 12 * (n_bins / N_KEYS).max(1),
-        ..default
     }
 }
 

@@ -3,6 +3,7 @@
 //! Tensors carry PyTorch's names and layouts, so that a `state_dict` of the same architecture loads
 //! here and what is saved here loads into PyTorch.
 
+mod architectures;
 mod bundled;
 mod card;
 mod import;
@@ -19,8 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
-use crate::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscriptionRnnConfig};
-use crate::tasks::transcribe::TranscriberConfig;
 
 pub use bundled::{Bundled, bundled, bundled_models};
 pub use card::{Card, Source, size_text};
@@ -43,19 +42,10 @@ pub trait Architecture: Module {
     fn torch_name(path: &str) -> String;
 }
 
-impl Architecture for MusicTranscriptionRnn {
-    const NAME: &'static str = "music-transcription-rnn";
-    type Config = MusicTranscriptionRnnConfig;
-    type Task = TranscriberConfig;
-
-    fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
-        config.init(device)
-    }
-
-    fn torch_name(path: &str) -> String {
-        MusicTranscriptionRnn::torch_name(path)
-    }
-}
+/// The task settings of an architecture that needs none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoTask {}
 
 /// `config.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,6 +4,8 @@
 pub mod attention;
 pub mod convolution;
 #[cfg(feature = "neural")]
+pub mod loss;
+#[cfg(feature = "neural")]
 mod mode;
 pub mod recurrent;
 
