@@ -138,6 +138,13 @@ fn clamp<V: Vector>(x: V, limit: f32) -> V {
     V::splat(limit).min(V::splat(-limit).max(x))
 }
 
+/// eˣ, to a relative error below 10⁻⁶; below −87 and above 87 as at these.
+#[inline(always)]
+pub fn exp<V: Vector>(x: V) -> V {
+    let (scale, rest) = exponential_parts(clamp(x, 87.0));
+    scale.mul_add(rest, scale)
+}
+
 /// 1 / (1 + e⁻ˣ), to a relative error below 10⁻⁶ for |x| ≤ 87.
 #[inline(always)]
 pub fn sigmoid<V: Vector>(x: V) -> V {
