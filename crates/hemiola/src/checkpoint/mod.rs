@@ -25,7 +25,9 @@ pub use bundled::{Bundled, bundled, bundled_models};
 pub use card::{Card, Source, size_text};
 pub use import::read_weights;
 pub use registry::{CheckpointFiles, Description, Import, TensorInfo, architectures};
-pub use tensors::{NamedTensor, Precision, TensorFile, load_tensors, named_tensors};
+pub use tensors::{
+    NamedTensor, Precision, TensorFile, count_parameters, load_tensors, named_tensors,
+};
 
 /// A model that can be kept in a checkpoint.
 pub trait Architecture: Module {
@@ -90,7 +92,7 @@ pub fn save<M: Architecture>(
     write_atomically(folder.join(CONFIG_FILE), |file| {
         file.write_all(format!("{text}\n").as_bytes())
     })?;
-    let card = card.to_markdown(&config, tensors::count_parameters(model), tensors.len());
+    let card = card.to_markdown(&config, count_parameters(model), tensors.len());
     write_atomically(folder.join(CARD_FILE), |file| {
         file.write_all(card.as_bytes())
     })

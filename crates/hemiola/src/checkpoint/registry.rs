@@ -15,6 +15,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
+use crate::models::music_bert::MusicBert;
+use crate::models::music_transformer::MusicTransformer;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
 /// What can be done with checkpoints of one architecture.
@@ -26,7 +28,11 @@ struct Entry {
 }
 
 /// Every architecture.
-const ENTRIES: &[Entry] = &[Entry::of::<MusicTranscriptionRnn>()];
+const ENTRIES: &[Entry] = &[
+    Entry::of::<MusicTranscriptionRnn>(),
+    Entry::of::<MusicTransformer>(),
+    Entry::of::<MusicBert>(),
+];
 
 /// The names of all architectures.
 pub fn architectures() -> impl Iterator<Item = &'static str> {

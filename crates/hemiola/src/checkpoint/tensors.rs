@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackedTensor;
 use burn::store::{ModuleAdapter, ModuleContext, ModuleSnapshot, bridge};
 use burn::tensor::{DType, Shape, TensorData};
@@ -138,7 +139,7 @@ pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<Name
 }
 
 /// Numbers that are trained, as PyTorch's `parameters()` counts them: without running statistics.
-pub(super) fn count_parameters<M: Architecture>(model: &M) -> usize {
+pub fn count_parameters<M: Module>(model: &M) -> usize {
     let tensors = model.collect(None, None, true).into_iter();
     tensors
         .filter(|tensor| matches!(tensor.dtype, DType::F32) && !is_statistic(&tensor.name))

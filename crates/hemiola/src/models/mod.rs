@@ -1,3 +1,5 @@
 //! One file per architecture.
 
+pub mod music_bert;
+pub mod music_transformer;
 pub mod transcription_rnn;

@@ -118,16 +118,16 @@ impl EncoderLayer {
         operator::attention_weights(packed, relative, self.n_heads, mask).0
     }
 
+    pub fn n_heads(&self) -> usize {
+        self.n_heads
+    }
+
     pub(super) fn parameters(&self) -> LayerParameters {
-        let linear = |linear: &Linear| {
-            let (weight, bias) = parts(linear);
-            (weight, bias)
-        };
         LayerParameters {
-            in_proj: linear(&self.self_attn.in_proj),
-            out_proj: linear(&self.self_attn.out_proj),
-            linear1: linear(&self.linear1),
-            linear2: linear(&self.linear2),
+            in_proj: parts(&self.self_attn.in_proj),
+            out_proj: parts(&self.self_attn.out_proj),
+            linear1: parts(&self.linear1),
+            linear2: parts(&self.linear2),
             norm1: norm(&self.norm1),
             norm2: norm(&self.norm2),
         }

@@ -9,7 +9,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
 use super::kernel::attention::{self, Attended, Geometry};
 use super::kernel::pointwise::{self, Added};
@@ -86,16 +86,12 @@ pub fn packed_attention(
     mask: &AttentionMask,
     dropout: Option<Dropout>,
 ) -> Tensor<3> {
-    let [batch, time, packed_width] = packed.dims();
-    let width = packed_width / 3;
+    let [batch, time, _] = packed.dims();
     if let Some(lengths) = &mask.lengths {
         assert_eq!(lengths.len(), batch, "one length for each sequence");
     }
     if !has_kernels(&packed) || time == 0 || batch == 0 {
-        let (weights, values) = attention_weights(packed, relative, heads, mask);
-        let weights = drop_plain(weights, dropout);
-        let context: Tensor<4> = weights.matmul(values); // [batch, heads, time, head]
-        return context.swap_dims(1, 2).reshape([batch, time, width]);
+        return packed_attention_plain(packed, relative, heads, mask, dropout);
     }
     let call = AttentionCall {
         heads,
@@ -109,6 +105,22 @@ pub fn packed_attention(
         relative.into_dispatch(),
         call,
     ))
+}
+
+/// [`packed_attention`] made of burn's operators, for devices without own kernels.
+pub fn packed_attention_plain(
+    packed: Tensor<3>,
+    relative: Option<Tensor<2>>,
+    heads: usize,
+    mask: &AttentionMask,
+    dropout: Option<Dropout>,
+) -> Tensor<3> {
+    let [batch, time, packed_width] = packed.dims();
+    let (weights, values) = attention_weights(packed, relative, heads, mask);
+    let context = drop_plain(weights, dropout).matmul(values); // [batch, heads, time, head]
+    context
+        .swap_dims(1, 2)
+        .reshape([batch, time, packed_width / 3])
 }
 
 /// The weights that [`packed_attention`] averages with, `[batch, heads, time, time]`, and the values,
@@ -176,13 +188,22 @@ pub fn bias_gelu<const D: usize>(
     dropout: Option<Dropout>,
 ) -> Tensor<D> {
     if !has_kernels(&x) {
-        return drop_plain(gelu(x + bias.unsqueeze()), dropout);
+        return bias_gelu_plain(x, bias, dropout);
     }
     Tensor::from_dispatch(<Dispatch as TransformerBackend>::bias_gelu(
         x.into_dispatch(),
         bias.into_dispatch(),
         dropout,
     ))
+}
+
+/// [`bias_gelu`] made of burn's operators, for devices without own kernels.
+pub fn bias_gelu_plain<const D: usize>(
+    x: Tensor<D>,
+    bias: Tensor<1>,
+    dropout: Option<Dropout>,
+) -> Tensor<D> {
+    drop_plain(gelu(x + bias.unsqueeze()), dropout)
 }
 
 /// Layer normalisation, by `weight` and `shift`, of `residual` + dropout(`x` + `bias`); `x` is `[…, width]`.
@@ -195,12 +216,7 @@ pub fn add_norm<const D: usize>(
     dropout: Option<Dropout>,
 ) -> Tensor<D> {
     if !has_kernels(&x) {
-        let sum = residual + drop_plain(x + bias.unsqueeze(), dropout);
-        let mean = sum.clone().mean_dim(D - 1);
-        let centred = sum - mean;
-        let variance = centred.clone().powi_scalar(2).mean_dim(D - 1);
-        let normal = centred / (variance + epsilon).sqrt();
-        return normal * weight.unsqueeze() + shift.unsqueeze();
+        return add_norm_plain(x, bias, residual, [weight, shift], epsilon, dropout);
     }
     Tensor::from_dispatch(<Dispatch as TransformerBackend>::add_norm(
         x.into_dispatch(),
@@ -213,6 +229,23 @@ pub fn add_norm<const D: usize>(
     ))
 }
 
+/// [`add_norm`] made of burn's operators, for devices without own kernels.
+pub fn add_norm_plain<const D: usize>(
+    x: Tensor<D>,
+    bias: Tensor<1>,
+    residual: Tensor<D>,
+    [weight, shift]: [Tensor<1>; 2],
+    epsilon: f64,
+    dropout: Option<Dropout>,
+) -> Tensor<D> {
+    let sum = residual + drop_plain(x + bias.unsqueeze(), dropout);
+    let mean = sum.clone().mean_dim(D - 1);
+    let centred = sum - mean;
+    let variance = centred.clone().powi_scalar(2).mean_dim(D - 1);
+    let normal = centred / (variance + epsilon).sqrt();
+    normal * weight.unsqueeze() + shift.unsqueeze()
+}
+
 /// The same values dropped as the kernels drop.
 fn drop_plain<const D: usize>(x: Tensor<D>, dropout: Option<Dropout>) -> Tensor<D> {
     let Some(dropout) = dropout else {
@@ -223,11 +256,6 @@ fn drop_plain<const D: usize>(x: Tensor<D>, dropout: Option<Dropout>) -> Tensor<
     let factors = TensorData::new(factors.collect(), shape);
     let factors = Tensor::from_data(factors, &x.device());
     x * factors
-}
-
-/// The rows of a table for whole numbers: `[vocabulary, width]` and `[batch, time]` to `[batch, time, width]`.
-pub fn embed(table: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
-    burn::tensor::module::embedding(table, indices)
 }
 
 fn has_kernels<const D: usize>(x: &Tensor<D>) -> bool {
