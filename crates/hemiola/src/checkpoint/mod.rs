@@ -34,9 +34,9 @@ pub trait Architecture: Module {
     /// The name in recipes, in checkpoints and on the command line.
     const NAME: &'static str;
     /// Sizes of the model.
-    type Config: Serialize + DeserializeOwned;
+    type Config: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What the model's task needs beside the weights: front end, thresholds.
-    type Task: Serialize + DeserializeOwned;
+    type Task: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self>;
 

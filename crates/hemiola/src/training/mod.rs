@@ -1,6 +1,7 @@
 //! Recipes, losses, the training run and its resumption.
 
 pub mod loader;
+pub mod objective;
 mod quiet;
 pub mod recipe;
 pub mod run;
@@ -24,9 +25,5 @@ pub fn train(
     dashboard: bool,
     report: Arc<dyn Fn(run::RunEvent<'_>) + Send + Sync>,
 ) -> Result<run::RunState> {
-    match recipe {
-        Recipe::MusicTranscriptionRnn(recipe) => {
-            transcription::train(recipe, device, resume, dashboard, report)
-        }
-    }
+    recipe.inner().train(device, resume, dashboard, report)
 }

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::formats::{parse_toml, toml_fault};
+use crate::training::run::{Report, RunState};
 use crate::training::transcription::TranscriptionRecipe;
 
 /// What a recipe trains.
@@ -13,6 +15,24 @@ use crate::training::transcription::TranscriptionRecipe;
 #[serde(tag = "architecture", rename_all = "kebab-case")]
 pub enum Recipe {
     MusicTranscriptionRnn(Box<TranscriptionRecipe>),
+}
+
+/// A recipe of one architecture.
+pub trait ModelRecipe {
+    /// The part that every recipe has.
+    fn run(&self) -> &RunConfig;
+
+    /// Refuses impossible values; files are not looked at.
+    fn validate(&self) -> Result<()>;
+
+    /// Trains to the end of the run; see [`super::train`].
+    fn train(
+        &self,
+        device: &Device,
+        resume: bool,
+        dashboard: bool,
+        report: Report,
+    ) -> Result<RunState>;
 }
 
 /// How long, how fast and where to: the part that every recipe has.
@@ -121,16 +141,19 @@ impl Recipe {
             .try_into()
             .map_err(|e: toml::de::Error| Error::config(toml_fault(&e)))?;
         recipe.run().validate()?;
-        match &recipe {
-            Recipe::MusicTranscriptionRnn(recipe) => recipe.validate()?,
-        }
+        recipe.inner().validate()?;
         Ok(recipe)
     }
 
     /// The part that every recipe has.
     pub fn run(&self) -> &RunConfig {
+        self.inner().run()
+    }
+
+    /// The recipe of whichever architecture.
+    pub fn inner(&self) -> &dyn ModelRecipe {
         match self {
-            Recipe::MusicTranscriptionRnn(recipe) => &recipe.run,
+            Recipe::MusicTranscriptionRnn(recipe) => recipe.as_ref(),
         }
     }
 }

@@ -62,12 +62,32 @@ pub enum RunEvent<'a> {
     },
 }
 
+/// A number that the dev set is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Score {
+    pub name: &'static str,
+    pub higher_is_better: bool,
+}
+
+impl Score {
+    fn is_better(self, score: f64, than: Option<f64>) -> bool {
+        let better = |than: f64| {
+            if self.higher_is_better {
+                score > than
+            } else {
+                score < than
+            }
+        };
+        score.is_finite() && than.is_none_or(better)
+    }
+}
+
 /// What a run needs beside its recipe.
 pub struct Job<M> {
     pub run: RunConfig,
     pub device: Device,
-    /// Metric of the dev set by which the best model is chosen; higher is better.
-    pub score: &'static str,
+    /// By which the best model is chosen.
+    pub score: Score,
     /// Names of the other scalars that steps report.
     pub metrics: Vec<&'static str>,
     pub save_best: SaveBest<M>,
@@ -166,7 +186,10 @@ where
     if !job.dashboard {
         training = training.renderer(Box::new(crate::training::quiet::QuietRenderer));
     }
-    training = training.metric_valid_numeric(ScalarMetric::new(job.score, true));
+    training = training.metric_valid_numeric(ScalarMetric::new(
+        job.score.name,
+        job.score.higher_is_better,
+    ));
     for &metric in &job.metrics {
         training = training.metric_train_numeric(ScalarMetric::new(metric, false));
     }
@@ -283,8 +306,9 @@ where
                 interrupter.fail_on_error(processor.process_train(LearnerEvent::EndSplit(epoch)));
                 let train_s = epoch_began.elapsed().as_secs_f64();
                 let dev_means = evaluate_dev(learner, dev, processor, &interrupter, epoch)?;
-                let score = dev_means.get(self.job.score).copied().unwrap_or(f64::NAN);
-                let best = score.is_finite() && state.best_score.is_none_or(|b| score > b);
+                let score = dev_means.get(self.job.score.name).copied();
+                let score = score.unwrap_or(f64::NAN);
+                let best = self.job.score.is_better(score, state.best_score);
                 if best {
                     state.best_score = Some(score);
                     state.best_step = state.step;

@@ -1,8 +1,5 @@
 //! The multi-task loss.
 
-use std::collections::BTreeMap;
-
-use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +7,7 @@ use super::segments::BatchTensors;
 use crate::error::{Error, Result};
 use crate::models::transcription_rnn::TranscriptionLogits;
 use crate::nn::loss::bce_with_logits;
-use crate::training::scalars::Scalars;
+use crate::training::objective::Loss;
 
 /// How much each task counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,8 +52,8 @@ impl LossWeights {
         Ok(())
     }
 
-    /// Every task's loss of a batch.
-    pub(super) fn losses(&self, logits: TranscriptionLogits, batch: &BatchTensors) -> Losses {
+    /// Every task's loss of a batch, and their sum by these weights.
+    pub(super) fn losses(&self, logits: TranscriptionLogits, batch: &BatchTensors) -> Loss {
         let onset_weight = batch
             .onsets
             .clone()
@@ -65,46 +62,23 @@ impl LossWeights {
         let onset = bce_with_logits(logits.onsets, batch.onsets.clone()) * onset_weight;
         let error = sigmoid(logits.velocities) - batch.velocities.clone();
         let n_onsets = batch.onsets.clone().sum().add_scalar(1e-3);
-        Losses {
-            frame: bce_with_logits(logits.pitches, batch.frames.clone()).mean(),
-            held: logits
-                .held
-                .map(|held| bce_with_logits(held, batch.held.clone()).mean()),
-            onset: onset.mean(),
-            velocity: (error.abs() * batch.onsets.clone()).sum() / n_onsets,
+        let mut weighted = vec![
+            (
+                "frame",
+                self.frame,
+                bce_with_logits(logits.pitches, batch.frames.clone()).mean(),
+            ),
+            ("onset", self.onset, onset.mean()),
+            (
+                "velocity",
+                self.velocity,
+                (error.abs() * batch.onsets.clone()).sum() / n_onsets,
+            ),
+        ];
+        if let Some(held) = logits.held {
+            let held = bce_with_logits(held, batch.held.clone()).mean();
+            weighted.push(("held", self.held, held));
         }
-    }
-}
-
-pub(super) struct Losses {
-    frame: Tensor<1>,
-    held: Option<Tensor<1>>,
-    onset: Tensor<1>,
-    velocity: Tensor<1>,
-}
-
-impl Losses {
-    pub(super) fn total(&self, weights: &LossWeights) -> Tensor<1> {
-        let mut total = self.frame.clone().mul_scalar(weights.frame)
-            + self.onset.clone().mul_scalar(weights.onset)
-            + self.velocity.clone().mul_scalar(weights.velocity);
-        if let Some(held) = &self.held {
-            total = total + held.clone().mul_scalar(weights.held);
-        }
-        total
-    }
-
-    pub(super) fn scalars(&self, total: &Tensor<1>) -> Scalars {
-        let value = |tensor: &Tensor<1>| tensor.clone().into_scalar::<f64>();
-        let mut scalars = BTreeMap::from([
-            ("loss", value(total)),
-            ("frame", value(&self.frame)),
-            ("onset", value(&self.onset)),
-            ("velocity", value(&self.velocity)),
-        ]);
-        if let Some(held) = &self.held {
-            scalars.insert("held", value(held));
-        }
-        Scalars(scalars)
+        Loss::weighted(weighted)
     }
 }

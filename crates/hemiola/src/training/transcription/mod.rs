@@ -5,15 +5,10 @@ mod recordings;
 mod segments;
 mod tuning;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::WaveformAugment;
@@ -25,9 +20,9 @@ use crate::models::transcription_rnn::{
 };
 use crate::tasks::note_decoding::NoteDecodingConfig;
 use crate::tasks::transcribe::{Transcriber, TranscriberConfig, WindowConfig};
-use crate::training::loader::NumberedLoader;
-use crate::training::recipe::RunConfig;
-use crate::training::run::{self, Job, Report, RunState};
+use crate::training::objective::{self, Lesson, Loss, Objective};
+use crate::training::recipe::{ModelRecipe, RunConfig};
+use crate::training::run::{self, Report, RunState, Score};
 use crate::training::scalars::Scalars;
 
 pub use loss::LossWeights;
@@ -130,166 +125,77 @@ impl TranscriptionRecipe {
     }
 }
 
-/// The model with what its training steps need beside it.
-#[derive(Module, Debug)]
-pub struct TranscriptionTrainer {
-    pub model: MusicTranscriptionRnn,
-    #[module(skip)]
+/// The multi-task loss, and the notes found in dev recordings.
+#[derive(Debug, Clone)]
+pub struct TranscriptionObjective {
     loss: LossWeights,
-    #[module(skip)]
-    clip_norm: f64,
-    #[module(skip)]
     transcriber: TranscriberConfig,
 }
 
-impl TrainStep for TranscriptionTrainer {
-    type Input = TranscriptionBatch;
-    type Output = Scalars;
+impl Objective for TranscriptionObjective {
+    type Model = MusicTranscriptionRnn;
+    type Batch = TranscriptionBatch;
+    type Dev = DevRecording;
 
-    fn step(&self, batch: TranscriptionBatch) -> TrainOutput<Scalars> {
-        let device = self.model.devices()[0].clone();
-        let batch = batch.to_tensors(&device);
-        let losses = self
-            .loss
-            .losses(self.model.forward(batch.features.clone()), &batch);
-        let total = losses.total(&self.loss);
-        let scalars = losses.scalars(&total);
-        let gradients = total.backward();
-        TrainOutput::new(self, gradients, scalars)
+    const PARTS: &'static [&'static str] = &["onset", "frame", "velocity"];
+
+    fn loss(&self, model: &Self::Model, batch: &TranscriptionBatch, device: &Device) -> Loss {
+        let batch = batch.to_tensors(device);
+        self.loss
+            .losses(model.forward(batch.features.clone()), &batch)
     }
 
-    fn optimize(
-        self,
-        optimizer: &mut ModuleOptimizer,
-        learning_rate: ModuleLearningRate,
-        gradients: GradientsParams,
-    ) -> Self {
-        let gradients = clip_global_norm(&self, gradients, self.clip_norm);
-        optimizer.step(learning_rate, self, gradients)
-    }
-}
-
-impl InferenceStep for TranscriptionTrainer {
-    type Input = DevRecording;
-    type Output = Scalars;
-
-    fn step(&self, recording: DevRecording) -> Scalars {
-        let transcriber = Transcriber::new(self.model.clone(), self.transcriber.clone());
+    fn evaluate(&self, model: &Self::Model, recording: &DevRecording, _: &Device) -> Scalars {
+        let transcriber = Transcriber::new(model.clone(), self.transcriber.clone());
         let notes = transcriber.transcribe_frames(&recording.features);
         Scalars(tuning::score(&recording.notes, &notes))
     }
 }
 
-/// Scales all gradients so that their global norm is at most `limit` (Pascanu et al., "On the
-/// Difficulty of Training Recurrent Neural Networks", 2013).
-fn clip_global_norm<M: Module>(
-    module: &M,
-    gradients: GradientsParams,
-    limit: f64,
-) -> GradientsParams {
-    struct SquaredNorm<'a>(&'a GradientsParams, f64);
-    impl ModuleVisitor for SquaredNorm<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.0.get::<D>(param.id) {
-                self.1 += gradient.powf_scalar(2.0).sum().into_scalar::<f64>();
-            }
+impl ModelRecipe for TranscriptionRecipe {
+    fn run(&self) -> &RunConfig {
+        &self.run
+    }
+
+    fn validate(&self) -> Result<()> {
+        TranscriptionRecipe::validate(self)
+    }
+
+    /// Trains, then tunes the thresholds of the best weights on the dev set.
+    fn train(
+        &self,
+        device: &Device,
+        resume: bool,
+        dashboard: bool,
+        report: Report,
+    ) -> Result<RunState> {
+        self.validate()?;
+        // Refuses a folder that is taken before any music is read.
+        run::prepare(&self.run.output, resume)?;
+        let source = Arc::new(SegmentSource::open(self)?);
+        let dev: Arc<[DevRecording]> = segments::dev_recordings(self)?.into();
+        let lesson = Lesson {
+            run: self.run.clone(),
+            objective: TranscriptionObjective {
+                loss: self.loss.clone(),
+                transcriber: self.transcriber_config(),
+            },
+            model: self.model.clone(),
+            task: self.transcriber_config(),
+            card: self.card.clone(),
+            score: Score {
+                name: "onset_f1",
+                higher_is_better: true,
+            },
+            batches: Arc::new(move |number| source.batch(number)),
+            dev: dev.clone(),
+        };
+        let state = objective::train(lesson, device, resume, dashboard, report)?;
+        if state.finished {
+            tune_best(self, device, &dev)?;
         }
+        Ok(state)
     }
-    struct Scale(GradientsParams, f64);
-    impl ModuleVisitor for Scale {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.0.remove::<D>(param.id) {
-                self.0.register(param.id, gradient.mul_scalar(self.1));
-            }
-        }
-    }
-    let mut norm = SquaredNorm(&gradients, 0.0);
-    module.visit(&mut norm);
-    let norm = norm.1.sqrt();
-    if norm <= limit {
-        return gradients;
-    }
-    let mut scale = Scale(gradients, limit / norm);
-    module.visit(&mut scale);
-    scale.0
-}
-
-/// Trains to the end of the recipe; see [`run::train`].
-pub fn train(
-    recipe: &TranscriptionRecipe,
-    device: &Device,
-    resume: bool,
-    dashboard: bool,
-    report: Report,
-) -> Result<RunState> {
-    recipe.validate()?;
-    let state = run::prepare(&recipe.run.output, resume)?;
-    if state.finished {
-        tune_best(recipe, device, &segments::dev_recordings(recipe)?)?;
-        return Ok(state);
-    }
-    let source = Arc::new(SegmentSource::open(recipe)?);
-    let dev = Arc::new(segments::dev_recordings(recipe)?);
-
-    let training_device = device.clone().autodiff();
-    training_device.seed(run::step_seed(recipe.run.seed, usize::MAX));
-    let trainer = TranscriptionTrainer {
-        model: recipe.model.init(&training_device)?,
-        loss: recipe.loss.clone(),
-        clip_norm: recipe.run.clip_norm,
-        transcriber: recipe.transcriber_config(),
-    };
-    let batches = NumberedLoader::new(
-        Arc::new(move |number| source.batch(number)),
-        state.step,
-        recipe.run.steps,
-        recipe.run.loader_threads,
-    );
-    let n_dev = dev.len();
-    let recordings = dev.clone();
-    let dev_recordings = NumberedLoader::new(
-        Arc::new(move |number: usize| Ok(dev[number].clone())),
-        0,
-        n_dev,
-        1,
-    );
-    let saved = recipe.clone();
-    let job = Job {
-        run: recipe.run.clone(),
-        device: device.clone(),
-        score: "onset_f1",
-        metrics: vec!["loss", "onset", "frame", "velocity"],
-        save_best: Arc::new(move |trainer: &TranscriptionTrainer, dev, folder: &Path| {
-            let mut card = saved.card.clone();
-            card.figures = figures(dev);
-            checkpoint::save(
-                folder,
-                &trainer.model,
-                &saved.model,
-                &saved.transcriber_config(),
-                &card,
-                checkpoint::Precision::Float16,
-            )
-        }),
-        report,
-        dashboard,
-    };
-    let state = run::train(
-        job,
-        trainer,
-        Arc::new(batches),
-        Arc::new(dev_recordings),
-        state,
-    )?;
-    if state.finished {
-        tune_best(recipe, device, &recordings)?;
-    }
-    Ok(state)
-}
-
-/// Scores as a model card keeps them.
-fn figures(scores: &BTreeMap<&'static str, f64>) -> BTreeMap<String, f64> {
-    scores.iter().map(|(&k, &v)| (k.to_owned(), v)).collect()
 }
 
 /// Tunes the decoder of the run's best weights and writes them again with it.
@@ -300,7 +206,7 @@ fn tune_best(recipe: &TranscriptionRecipe, device: &Device, dev: &[DevRecording]
     let tuned = tuning::tune(&Transcriber::new(model.clone(), task.clone()), dev);
     task.decoding = tuned.decoding;
     let mut card = recipe.card.clone();
-    card.figures = figures(&tuned.scores);
+    card.figures = objective::figures(&tuned.scores);
     let precision = checkpoint::Precision::Float16;
     checkpoint::save(&best, &model, &config, &task, &card, precision)
 }

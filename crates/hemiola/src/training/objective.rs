@@ -1,0 +1,231 @@
+//! What a run teaches a model, apart from how the run goes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::{Module, ModuleDisplay, ModuleVisitor, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
+
+use super::loader::{MakeBatch, NumberedLoader};
+use super::recipe::RunConfig;
+use super::run::{self, Job, Report, RunState, Score};
+use super::scalars::Scalars;
+use crate::checkpoint::{self, Architecture, Card, Precision};
+use crate::error::Result;
+
+/// What is minimised, and what is measured.
+pub trait Objective: Clone + Debug + Send + Sync + 'static {
+    type Model: Architecture + ModuleDisplay;
+    /// What a step learns from.
+    type Batch: Clone + Debug + Send + Sync + 'static;
+    /// What an evaluation looks at.
+    type Dev: Clone + Debug + Send + Sync + 'static;
+
+    /// Names of the loss's parts.
+    const PARTS: &'static [&'static str] = &[];
+
+    /// The loss of a batch, and the numbers to report besides it.
+    fn loss(&self, model: &Self::Model, batch: &Self::Batch, device: &Device) -> Loss;
+
+    /// Measures the model, without its training behaviour, on part of the dev set.
+    fn evaluate(&self, model: &Self::Model, dev: &Self::Dev, device: &Device) -> Scalars;
+}
+
+/// A loss and its parts.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// What is minimised, `[1]`.
+    pub total: Tensor<1>,
+    /// Reported by name, `[1]` each.
+    pub parts: Vec<(&'static str, Tensor<1>)>,
+}
+
+impl Loss {
+    /// The sum of parts, each with its name and its weight.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn weighted(parts: Vec<(&'static str, f64, Tensor<1>)>) -> Self {
+        let weighted = parts.iter().map(|(_, w, part)| part.clone() * *w);
+        let total = weighted.reduce(|sum, part| sum + part);
+        Self {
+            total: total.expect("a loss has at least one part"),
+            parts: parts.into_iter().map(|(n, _, part)| (n, part)).collect(),
+        }
+    }
+
+    pub fn scalars(&self) -> Scalars {
+        let value = |tensor: &Tensor<1>| tensor.clone().into_scalar::<f64>();
+        let parts = self.parts.iter().map(|(name, part)| (*name, value(part)));
+        Scalars(parts.chain([("loss", value(&self.total))]).collect())
+    }
+}
+
+/// Everything about a run but its objective.
+pub struct Lesson<O: Objective> {
+    pub run: RunConfig,
+    pub objective: O,
+    pub model: <O::Model as Architecture>::Config,
+    pub task: <O::Model as Architecture>::Task,
+    pub card: Card,
+    /// By which the best weights are chosen.
+    pub score: Score,
+    /// Makes the batch of a step.
+    pub batches: MakeBatch<O::Batch>,
+    pub dev: Arc<[O::Dev]>,
+}
+
+/// A model with its objective.
+#[derive(Module, Debug)]
+pub struct Learning<M: Module, O: Objective<Model = M>> {
+    pub model: M,
+    #[module(skip)]
+    objective: O,
+    #[module(skip)]
+    clip_norm: f64,
+}
+
+impl<O: Objective> TrainStep for Learning<O::Model, O> {
+    type Input = O::Batch;
+    type Output = Scalars;
+
+    fn step(&self, batch: O::Batch) -> TrainOutput<Scalars> {
+        let device = self.model.devices()[0].clone();
+        let loss = self.objective.loss(&self.model, &batch, &device);
+        let scalars = loss.scalars();
+        TrainOutput::new(self, loss.total.backward(), scalars)
+    }
+
+    fn optimize(
+        self,
+        optimizer: &mut ModuleOptimizer,
+        learning_rate: ModuleLearningRate,
+        gradients: GradientsParams,
+    ) -> Self {
+        let gradients = clip_global_norm(&self, gradients, self.clip_norm);
+        optimizer.step(learning_rate, self, gradients)
+    }
+}
+
+impl<O: Objective> InferenceStep for Learning<O::Model, O> {
+    type Input = O::Dev;
+    type Output = Scalars;
+
+    fn step(&self, dev: O::Dev) -> Scalars {
+        let device = self.model.devices()[0].clone();
+        self.objective.evaluate(&self.model, &dev, &device)
+    }
+}
+
+/// Scales all gradients so that their global norm is at most `limit` (Pascanu et al., "On the
+/// Difficulty of Training Recurrent Neural Networks", 2013).
+pub(super) fn clip_global_norm<M: Module>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f64,
+) -> GradientsParams {
+    struct SquaredNorm<'a>(&'a GradientsParams, f64);
+    impl ModuleVisitor for SquaredNorm<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.0.get::<D>(param.id) {
+                self.1 += gradient.powf_scalar(2.0).sum().into_scalar::<f64>();
+            }
+        }
+    }
+    struct Scale(GradientsParams, f64);
+    impl ModuleVisitor for Scale {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.0.remove::<D>(param.id) {
+                self.0.register(param.id, gradient.mul_scalar(self.1));
+            }
+        }
+    }
+    let mut norm = SquaredNorm(&gradients, 0.0);
+    module.visit(&mut norm);
+    let norm = norm.1.sqrt();
+    if norm <= limit {
+        return gradients;
+    }
+    let mut scale = Scale(gradients, limit / norm);
+    module.visit(&mut scale);
+    scale.0
+}
+
+/// Scores as a model card keeps them.
+pub(super) fn figures(scores: &BTreeMap<&'static str, f64>) -> BTreeMap<String, f64> {
+    scores.iter().map(|(&k, &v)| (k.to_owned(), v)).collect()
+}
+
+/// Trains a fresh model, or goes on with `resume`, to the end of the run; the best weights are in the folder `best` below
+/// the run's output.
+///
+/// # Errors
+/// When a batch cannot be made, files cannot be written, the loss is no number, or [`run::prepare`] refuses the folder.
+pub fn train<O: Objective>(
+    lesson: Lesson<O>,
+    device: &Device,
+    resume: bool,
+    dashboard: bool,
+    report: Report,
+) -> Result<RunState> {
+    let Lesson {
+        run,
+        objective,
+        model,
+        task,
+        card,
+        score,
+        batches,
+        dev,
+    } = lesson;
+    let state = run::prepare(&run.output, resume)?;
+    if state.finished {
+        return Ok(state);
+    }
+    let training_device = device.clone().autodiff();
+    training_device.seed(run::step_seed(run.seed, usize::MAX));
+    let learning = Learning {
+        model: O::Model::from_config(&model, &training_device)?,
+        objective,
+        clip_norm: run.clip_norm,
+    };
+    let batches = NumberedLoader::new(batches, state.step, run.steps, run.loader_threads);
+    let n_dev = dev.len();
+    let dev_batches = NumberedLoader::new(
+        Arc::new(move |number: usize| Ok(dev[number].clone())),
+        0,
+        n_dev,
+        1,
+    );
+    let save_best = move |learning: &Learning<O::Model, O>,
+                          dev: &BTreeMap<&'static str, f64>,
+                          folder: &Path| {
+        let mut card = card.clone();
+        card.figures = figures(dev);
+        let precision = Precision::Float16;
+        checkpoint::save(folder, &learning.model, &model, &task, &card, precision)
+    };
+    let job = Job {
+        run,
+        device: device.clone(),
+        score,
+        metrics: std::iter::once("loss")
+            .chain(O::PARTS.iter().copied())
+            .collect(),
+        save_best: Arc::new(save_best),
+        report,
+        dashboard,
+    };
+    run::train(
+        job,
+        learning,
+        Arc::new(batches),
+        Arc::new(dev_batches),
+        state,
+    )
+}
