@@ -271,7 +271,7 @@ impl PianoRoll {
     ) -> Result<Self> {
         let keys = options.keys;
         let onset_count = onsets.as_ref().map_or(values.len(), Vec::len);
-        if values.len() % keys.count() != 0 || onset_count != values.len() {
+        if !values.len().is_multiple_of(keys.count()) || onset_count != values.len() {
             return Err(Error::config(format!(
                 "{} values and {onset_count} onsets for a piano roll; expected as many of both, a multiple of {}",
                 values.len(),

@@ -78,7 +78,7 @@ impl Default for TokenOptions {
 }
 
 impl TokenOptions {
-    /// The ids that note-seq gives.
+    /// The ids that note-seq gives, but for strokes of one key at one tick, whose order a [`Score`] does not keep.
     pub const NOTE_SEQ: Self = Self {
         sustain: true,
         drums: false,
