@@ -72,7 +72,7 @@ impl EventSet {
 /// - a time shift follows another only if that was the longest;
 /// - [`EOS`](super::EOS) stands after at least one note, and when none sounds.
 ///
-/// There is always something allowed. A step costs some hundred bit operations.
+/// There is always something allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventState {
     /// Bit p is set while pitch p sounds.
