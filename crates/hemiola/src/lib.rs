@@ -3,7 +3,7 @@
 //! The modules stand on one another; each uses only those above it in this list.
 //!
 //! - [`music`]: plain types such as [`music::Note`]; [`error`]: the one error type
-//! - [`midi`], [`formats`]: notation in and out
+//! - [`midi`], [`formats`]: notation in and out; [`tokens`]: music as event sequences
 //! - [`audio`]: decode, resample, write, render; [`features`]: spectra of audio; [`augment`]: variations of audio
 //! - [`datasets`]: music to learn from; [`evaluation`]: metrics equal to mir_eval
 //! - `nn`, `models`, `checkpoint`, `training`, `tasks` (feature `neural`): networks and what they are for
@@ -18,6 +18,7 @@ pub mod formats;
 pub mod midi;
 pub mod music;
 pub mod nn;
+pub mod tokens;
 
 #[cfg(feature = "neural")]
 pub mod checkpoint;

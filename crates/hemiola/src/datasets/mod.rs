@@ -5,11 +5,13 @@ pub mod chorales;
 pub mod expression;
 pub mod giantmidi;
 pub mod maps;
+pub mod midi_folder;
 pub mod nottingham;
 pub mod pairs;
 pub mod performance;
 pub mod plan;
 pub mod pop909;
+pub mod reading;
 pub mod reserved;
 pub mod synthetic;
 
