@@ -15,6 +15,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
+use crate::models::realtime_rnn::RealTimeMusicRnn;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
 /// What can be done with checkpoints of one architecture.
@@ -26,7 +27,10 @@ struct Entry {
 }
 
 /// Every architecture.
-const ENTRIES: &[Entry] = &[Entry::of::<MusicTranscriptionRnn>()];
+const ENTRIES: &[Entry] = &[
+    Entry::of::<MusicTranscriptionRnn>(),
+    Entry::of::<RealTimeMusicRnn>(),
+];
 
 /// The names of all architectures.
 pub fn architectures() -> impl Iterator<Item = &'static str> {

@@ -5,6 +5,7 @@
 
 mod harness;
 mod mel_front_end;
+mod realtime_rnn;
 mod transcription_rnn;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ fn every_model_equals_its_reference() {
         let vector = Vector::read(&path);
         let result = std::panic::catch_unwind(|| match vector.metadata["model"].as_str() {
             "MusicTranscriptionRNN" => transcription_rnn::transcription_rnn(&vector, &device),
+            "RealTimeMusicRNN" => realtime_rnn::realtime_rnn(&vector, &device),
             "MelSpectrogram" => mel_front_end::mel_front_end(&vector),
             other => panic!("{}: unknown model {other}", vector.name),
         });

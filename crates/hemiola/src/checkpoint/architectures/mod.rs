@@ -1,6 +1,7 @@
 //! How each architecture stands in a checkpoint: its name, its configuration, PyTorch's names of its tensors, and the
 //! sizes that can be read off them.
 
+mod realtime_rnn;
 mod transcription_rnn;
 
 use std::collections::BTreeMap;
