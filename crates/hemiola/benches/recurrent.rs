@@ -1,5 +1,6 @@
 //! Speed of recurrent layers: three bidirectional LSTM layers of 256 units, as the kernel computes them on slices and as a
-//! module of burn. `scripts/reference/bench_recurrent.py` measures the same in PyTorch.
+//! module of burn; and the reference RealTimeMusicRNN with its GRU, on batches and frame by frame.
+//! `scripts/reference/bench_recurrent.py` measures the same in PyTorch.
 
 use std::hint::black_box;
 
@@ -156,8 +157,46 @@ fn module(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Two GRU layers of 128 units, a causal convolution and an output; a training step without the optimiser.
 #[cfg(feature = "neural")]
-criterion_group!(benches, kernel, module);
+fn real_time(criterion: &mut Criterion) {
+    use burn::tensor::{Device, Tensor, TensorData};
+    use hemiola::models::realtime_rnn::{N_CHROMA, RealTimeMusicRnnConfig};
+
+    const BATCH: usize = 8;
+    const TIME: usize = 200;
+
+    let mut group = criterion.benchmark_group("real_time_rnn");
+    let config = RealTimeMusicRnnConfig::default();
+    let tensor = |width: usize, device: &Device| {
+        let shape = [BATCH, TIME, width];
+        let data = TensorData::new(values(BATCH * TIME * width, 1.0), shape);
+        Tensor::<3>::from_data(data, device)
+    };
+    let device = Device::flex();
+    let model = config.init(&device).expect("the preset is possible");
+    let mut stepper = model.stepper().expect("the model has one direction");
+    let frame = values(config.input_dim, 1.0);
+    group.bench_function("one_frame", |bencher| {
+        bencher.iter(|| stepper.step(black_box(&frame)));
+    });
+    group.sample_size(20);
+    let x = tensor(config.input_dim, &device);
+    group.bench_function(format!("inference/{BATCH}x{TIME}"), |bencher| {
+        bencher.iter(|| model.forward(x.clone()).chroma().into_data());
+    });
+    let device = device.autodiff();
+    let model = config.init(&device).expect("the preset is possible");
+    let x = tensor(config.input_dim, &device);
+    let target = tensor(N_CHROMA, &device);
+    group.bench_function(format!("training/{BATCH}x{TIME}"), |bencher| {
+        bencher.iter(|| model.forward(x.clone()).loss(target.clone()).backward());
+    });
+    group.finish();
+}
+
+#[cfg(feature = "neural")]
+criterion_group!(benches, kernel, module, real_time);
 #[cfg(not(feature = "neural"))]
 criterion_group!(benches, kernel);
 criterion_main!(benches);

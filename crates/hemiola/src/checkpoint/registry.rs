@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::formats::write_atomically;
 use crate::models::music_bert::MusicBert;
 use crate::models::music_transformer::MusicTransformer;
+use crate::models::realtime_rnn::RealTimeMusicRnn;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
 /// What can be done with checkpoints of one architecture.
@@ -32,6 +33,7 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<MusicTranscriptionRnn>(),
     Entry::of::<MusicTransformer>(),
     Entry::of::<MusicBert>(),
+    Entry::of::<RealTimeMusicRnn>(),
 ];
 
 /// The names of all architectures.

@@ -6,6 +6,7 @@
 mod harness;
 mod mel_front_end;
 mod music_transformer;
+mod realtime_rnn;
 mod transcription_rnn;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ fn every_model_equals_its_reference() {
             "MusicTranscriptionRNN" => transcription_rnn::transcription_rnn(&vector, &device),
             "MusicTransformer" => music_transformer::music_transformer(&vector, &device),
             "MusicBERT" => music_transformer::music_bert(&vector, &device),
+            "RealTimeMusicRNN" => realtime_rnn::realtime_rnn(&vector, &device),
             "MelSpectrogram" => mel_front_end::mel_front_end(&vector),
             other => panic!("{}: unknown model {other}", vector.name),
         });

@@ -3,6 +3,7 @@
 
 mod music_bert;
 mod music_transformer;
+mod realtime_rnn;
 mod transcription_rnn;
 
 use std::collections::BTreeMap;

@@ -4,12 +4,16 @@
 
 use burn::backend::Dispatch;
 use burn::config::Config;
-use burn::module::{Initializer, Module, Param};
+use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
+use super::layer::{Layer, Stack};
 use super::operator::{self, LstmStart, RecurrentBackend};
+
+/// i, f, g, o
+const GATES: usize = 4;
 
 /// Sizes of an [`Lstm`].
 #[derive(Config, Debug)]
@@ -30,29 +34,8 @@ pub struct LstmConfig {
 /// Layers of LSTMs; build it with [`LstmConfig::init`].
 #[derive(Module, Debug)]
 pub struct Lstm {
-    pub layers: Vec<LstmLayer>,
+    pub layers: Vec<Layer>,
     pub dropout: Dropout,
-}
-
-/// One layer.
-#[derive(Module, Debug)]
-pub struct LstmLayer {
-    pub forward: LstmDirection,
-    /// The direction from the last frame to the first
-    pub reverse: Option<LstmDirection>,
-}
-
-/// The parameters of one layer in one direction, gates packed i, f, g, o.
-#[derive(Module, Debug)]
-pub struct LstmDirection {
-    /// `[4 · hidden, input]`
-    pub weight_ih: Param<Tensor<2>>,
-    /// `[4 · hidden, hidden]`
-    pub weight_hh: Param<Tensor<2>>,
-    /// `[4 · hidden]`
-    pub bias_ih: Param<Tensor<1>>,
-    /// `[4 · hidden]`
-    pub bias_hh: Param<Tensor<1>>,
 }
 
 /// Hidden and cell states of all layers and directions, layer by layer: `[layers · directions, batch, hidden]` each.
@@ -68,32 +51,15 @@ impl LstmConfig {
     /// # Panics
     /// If `dropout` is outside 0 (included) to 1 (excluded).
     pub fn init(&self, device: &Device) -> Lstm {
-        let bound = 1.0 / (self.hidden_size as f64).sqrt();
-        let uniform = Initializer::Uniform {
-            min: -bound,
-            max: bound,
+        let stack = Stack {
+            gates: GATES,
+            input: self.input_size,
+            hidden: self.hidden_size,
+            layers: self.num_layers,
+            bidirectional: self.bidirectional,
         };
-        let (hidden, rows) = (self.hidden_size, 4 * self.hidden_size);
-        let direction = |input: usize| LstmDirection {
-            weight_ih: uniform.init([rows, input], device),
-            weight_hh: uniform.init([rows, hidden], device),
-            bias_ih: uniform.init([rows], device),
-            bias_hh: uniform.init([rows], device),
-        };
-        let directions = if self.bidirectional { 2 } else { 1 };
-        let layers = (0..self.num_layers).map(|layer| {
-            let input = if layer == 0 {
-                self.input_size
-            } else {
-                directions * hidden
-            };
-            LstmLayer {
-                forward: direction(input),
-                reverse: self.bidirectional.then(|| direction(input)),
-            }
-        });
         Lstm {
-            layers: layers.collect(),
+            layers: stack.init(device),
             dropout: DropoutConfig::new(self.dropout).init(),
         }
     }
@@ -107,7 +73,7 @@ impl Lstm {
             if index > 0 {
                 x = self.dropout.forward(x);
             }
-            x = layer.forward(x, None, false).0; // [time, batch, directions · hidden]
+            x = layer.lstm(x, None, false).0; // [time, batch, directions · hidden]
         }
         x.swap_dims(0, 1)
     }
@@ -134,7 +100,7 @@ impl Lstm {
                     .narrow(0, index * directions, directions),
                 cell: state.cell.clone().narrow(0, index * directions, directions),
             });
-            let (y, end) = layer.forward(x, start, true);
+            let (y, end) = layer.lstm(x, start, true);
             x = y; // [time, batch, directions · hidden]
             last.extend(end);
         }
@@ -147,15 +113,9 @@ impl Lstm {
     }
 }
 
-impl LstmLayer {
-    fn directions(&self) -> Vec<&LstmDirection> {
-        std::iter::once(&self.forward)
-            .chain(&self.reverse)
-            .collect()
-    }
-
+impl Layer {
     /// From `[time, batch, input]` to `[time, batch, directions · hidden]`; the final state only if `wants_state`.
-    fn forward(
+    fn lstm(
         &self,
         x: Tensor<3>,
         start: Option<LstmState>,
@@ -163,7 +123,7 @@ impl LstmLayer {
     ) -> (Tensor<3>, Option<LstmState>) {
         let [time, batch, _] = x.dims();
         let [_, hidden] = self.forward.weight_hh.dims();
-        let directions = 1 + usize::from(self.reverse.is_some());
+        let directions = self.directions().len();
         let start = start.unwrap_or_else(|| {
             let zeros = Tensor::zeros([directions, batch, hidden], &x.device());
             LstmState {
@@ -172,7 +132,7 @@ impl LstmLayer {
             }
         });
         if !operator::supports(&x) {
-            let (y, state) = self.plain(x, start);
+            let (y, state) = self.plain_lstm(x, start);
             return (y, wants_state.then_some(state));
         }
         let x = x.into_dispatch();
@@ -180,13 +140,7 @@ impl LstmLayer {
             hidden: start.hidden.into_dispatch(),
             cell: start.cell.into_dispatch(),
         };
-        let forward = self.forward.operands();
-        let output = match &self.reverse {
-            None => Dispatch::lstm(x, forward, start, wants_state),
-            Some(reverse) => {
-                Dispatch::bidirectional_lstm(x, forward, reverse.operands(), start, wants_state)
-            }
-        };
+        let output = Dispatch::lstm(x, self.operands(), start, wants_state);
         let output = Tensor::<3>::from_dispatch(output);
         if !wants_state {
             return (output, None);
@@ -205,7 +159,7 @@ impl LstmLayer {
     }
 
     /// The layer in burn's own operations, for devices without the operator.
-    fn plain(&self, x: Tensor<3>, start: LstmState) -> (Tensor<3>, LstmState) {
+    fn plain_lstm(&self, x: Tensor<3>, start: LstmState) -> (Tensor<3>, LstmState) {
         let [time, batch, input] = x.dims();
         let mut outputs = Vec::new();
         let (mut last_hidden, mut last_cell) = (Vec::new(), Vec::new());
@@ -248,20 +202,8 @@ impl LstmLayer {
     }
 }
 
-impl LstmDirection {
-    fn operands(&self) -> operator::LstmWeights<Dispatch> {
-        operator::LstmWeights {
-            weight_ih: self.weight_ih.val().into_dispatch(),
-            weight_hh: self.weight_hh.val().into_dispatch(),
-            bias_ih: self.bias_ih.val().into_dispatch(),
-            bias_hh: self.bias_hh.val().into_dispatch(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use burn::module::ModuleVisitor;
     use burn::tensor::{Distribution, TensorData, Tolerance};
 
     use super::*;
@@ -273,7 +215,7 @@ mod tests {
     type Outcome = Vec<(&'static str, TensorData)>;
 
     /// Outputs of one layer and the gradients of all that goes in, by the operator or in burn's own operations.
-    fn outcome(layer: &LstmLayer, x: &Tensor<3>, start: &LstmState, fused: bool) -> Outcome {
+    fn outcome(layer: &Layer, x: &Tensor<3>, start: &LstmState, fused: bool) -> Outcome {
         let x = x.clone().require_grad();
         let start = LstmState {
             hidden: start.hidden.clone().require_grad(),
@@ -281,10 +223,10 @@ mod tests {
         };
         let (y, state) = if fused {
             assert!(operator::supports(&x));
-            let (y, state) = layer.forward(x.clone(), Some(start.clone()), true);
+            let (y, state) = layer.lstm(x.clone(), Some(start.clone()), true);
             (y, state.expect("it was asked for"))
         } else {
-            layer.plain(x.clone(), start.clone())
+            layer.plain_lstm(x.clone(), start.clone())
         };
         // Squares give every value a gradient of its own.
         let loss = y.clone().powi_scalar(2).sum()
@@ -366,47 +308,5 @@ mod tests {
         let untracked = lstm.to_device(&device.clone().inner()).forward(x.inner());
         (tracked.into_data())
             .assert_approx_eq::<f32>(&untracked.into_data(), Tolerance::absolute(0.0));
-    }
-
-    #[test]
-    fn parameters_have_pytorchs_shapes_and_paths_that_map_to_its_names() {
-        #[derive(Default)]
-        struct Names {
-            path: Vec<String>,
-            found: Vec<(String, Vec<usize>)>,
-        }
-        impl ModuleVisitor for Names {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let name = super::super::keys::pytorch_of_path(&self.path.join("."));
-                let name = name.unwrap_or_else(|| panic!("no name for {:?}", self.path));
-                self.found.push((name, param.dims().to_vec()));
-            }
-            fn enter_module(&mut self, name: &str, _container: &str) {
-                self.path.push(name.to_string());
-            }
-            fn exit_module(&mut self, _name: &str, _container: &str) {
-                self.path.pop();
-            }
-        }
-        let lstm = LstmConfig::new(3, 5)
-            .with_num_layers(2)
-            .with_bidirectional(true)
-            .init(&Device::flex());
-        let mut names = Names::default();
-        lstm.visit(&mut names);
-        names.found.sort();
-        let mut expected = Vec::new();
-        for (layer, input) in [(0, 3), (1, 10)] {
-            for suffix in ["", "_reverse"] {
-                expected.extend([
-                    (format!("weight_ih_l{layer}{suffix}"), vec![20, input]),
-                    (format!("weight_hh_l{layer}{suffix}"), vec![20, 5]),
-                    (format!("bias_ih_l{layer}{suffix}"), vec![20]),
-                    (format!("bias_hh_l{layer}{suffix}"), vec![20]),
-                ]);
-            }
-        }
-        expected.sort();
-        assert_eq!(names.found, expected);
     }
 }

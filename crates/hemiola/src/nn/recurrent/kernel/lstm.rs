@@ -3,32 +3,18 @@
 //! Hochreiter and Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997, with forget gates; weights as
 //! PyTorch has them: gates packed i, f, g, o and two biases.
 
-use super::product::{self, Matrix, Packing, Panels, RowBlock, in_row_blocks, panel_product};
+use super::direction::{check, input_product, put_state, side_by_side, take_state};
+use super::product::{Packing, Panels, RowBlock, in_row_blocks, panel_product};
 use super::sequence::{Order, Shape, Slots, for_each_direction};
 use super::simd::{Job, Level, Vector, sigmoid, tanh};
 
 mod backward;
 
+pub use super::direction::{WeightGradients, Weights};
 pub use backward::backward;
 
 /// i, f, g, o
 const GATES: usize = 4;
-
-/// Vectors per row in a panel of the backward product.
-const BACKWARD_VECTORS: usize = 4;
-
-/// The parameters of one direction.
-#[derive(Clone, Copy)]
-pub struct Weights<'a> {
-    /// `[4 · hidden, input]`
-    pub input: &'a [f32],
-    /// `[4 · hidden, hidden]`
-    pub hidden: &'a [f32],
-    /// `[4 · hidden]`
-    pub input_bias: &'a [f32],
-    /// `[4 · hidden]`
-    pub hidden_bias: &'a [f32],
-}
 
 /// The states of all directions, `[directions, batch, hidden]` each.
 #[derive(Clone, Copy)]
@@ -94,40 +80,11 @@ pub struct Gradients {
     pub c: Vec<f32>,
 }
 
-/// Gradients of one direction's [`Weights`].
-pub struct WeightGradients {
-    pub input: Vec<f32>,
-    pub hidden: Vec<f32>,
-    /// The same for both biases
-    pub bias: Vec<f32>,
-}
-
 fn packing(level: Level, shape: Shape) -> Packing {
     Packing {
         gates: GATES,
         hidden: shape.hidden,
         lanes: level.lanes(),
-    }
-}
-
-fn check(shape: Shape, x: &[f32], directions: &[Weights<'_>], state: Option<State<'_>>) {
-    assert!(
-        matches!(directions.len(), 1 | 2),
-        "one or two directions, not {}",
-        directions.len()
-    );
-    assert_eq!(x.len(), shape.frames() * shape.input, "length of the input");
-    let rows = GATES * shape.hidden;
-    for weights in directions {
-        assert_eq!(weights.input.len(), rows * shape.input, "input weights");
-        assert_eq!(weights.hidden.len(), rows * shape.hidden, "hidden weights");
-        assert_eq!(weights.input_bias.len(), rows, "input bias");
-        assert_eq!(weights.hidden_bias.len(), rows, "hidden bias");
-    }
-    if let Some(state) = state {
-        let len = directions.len() * shape.batch * shape.hidden;
-        assert_eq!(state.h.len(), len, "initial hidden state");
-        assert_eq!(state.c.len(), len, "initial cell state");
     }
 }
 
@@ -146,29 +103,28 @@ pub fn forward(
     state: Option<State<'_>>,
     keep: bool,
 ) -> (Output, Option<Tape>) {
-    check(shape, x, directions, state);
+    let states = state.iter().flat_map(|state| [state.h, state.c]);
+    check(GATES, shape, x, directions, states);
     let packing = packing(level, shape);
     let x = order.to_time_first(shape, x, shape.input);
     let traces = for_each_direction(directions.len(), |direction, threads| {
         let weights = directions[direction];
         let slots = Slots::new(shape.time, direction == 1);
+        let units = packing.units();
+        let slot = shape.batch * units;
         let mut trace = Trace {
             gates: input_product(packing, shape, &x, weights.input, threads),
-            hidden: vec![0.0; (shape.time + 1) * shape.batch * packing.units()],
-            cell: vec![0.0; if keep { shape.time + 1 } else { 1 } * shape.batch * packing.units()],
+            hidden: vec![0.0; (shape.time + 1) * slot],
+            cell: vec![0.0; if keep { shape.time + 1 } else { 1 } * slot],
         };
-        let cell_start = if keep { slots.first() } else { 0 };
         if let Some(state) = state {
-            let part = direction * shape.batch * shape.hidden;
-            for (states, start, from) in [
-                (&mut trace.hidden, slots.first(), &state.h[part..]),
-                (&mut trace.cell, cell_start, &state.c[part..]),
-            ] {
-                for b in 0..shape.batch {
-                    states[(start * shape.batch + b) * packing.units()..][..shape.hidden]
-                        .copy_from_slice(&from[b * shape.hidden..][..shape.hidden]);
-                }
-            }
+            let (hidden, cell) = (slots.first(), if keep { slots.first() } else { 0 });
+            let (hidden, cell) = (
+                &mut trace.hidden[hidden * slot..],
+                &mut trace.cell[cell * slot..],
+            );
+            put_state(shape, direction, state.h, hidden, units);
+            put_state(shape, direction, state.c, cell, units);
         }
         let bias: Vec<f32> = (weights.input_bias.iter())
             .zip(weights.hidden_bias)
@@ -192,49 +148,22 @@ pub fn forward(
     (output, tape)
 }
 
-/// `[time, batch, gates in packed order]`, the part of the gates that depends on `x` alone.
-fn input_product(
-    packing: Packing,
-    shape: Shape,
-    x: &[f32],
-    weights: &[f32],
-    threads: bool,
-) -> Vec<f32> {
-    let mut gates = vec![0.0; shape.frames() * packing.rows()];
-    let packed = packing.pack_rows(weights, shape.input);
-    product::matmul(
-        &mut gates,
-        [shape.frames(), packing.rows(), shape.input],
-        Matrix::rows(x, shape.input),
-        Matrix::rows(&packed, shape.input).transposed(),
-        threads,
-    );
-    gates
-}
-
 fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: bool) -> Output {
-    let width = traces.len() * shape.hidden;
     let units = packing.units();
-    let row = |slot: usize, b: usize| {
-        let start = (slot * shape.batch + b) * units;
-        start..start + shape.hidden
-    };
-    let mut y = vec![0.0; shape.frames() * width];
-    let mut h = Vec::with_capacity(shape.batch * width);
-    let mut c = Vec::with_capacity(shape.batch * width);
+    let slot = shape.batch * units;
+    let hidden: Vec<&[f32]> = traces.iter().map(|trace| &trace.hidden[..]).collect();
+    let (mut h, mut c) = (Vec::new(), Vec::new());
     for (direction, trace) in traces.iter().enumerate() {
-        let slots = Slots::new(shape.time, direction == 1);
-        for b in 0..shape.batch {
-            for t in 0..shape.time {
-                let to = order.row(shape, b, t) * width + direction * shape.hidden;
-                y[to..][..shape.hidden].copy_from_slice(&trace.hidden[row(slots.after(t), b)]);
-            }
-            let cell_end = if kept { slots.last() } else { 0 };
-            h.extend_from_slice(&trace.hidden[row(slots.last(), b)]);
-            c.extend_from_slice(&trace.cell[row(cell_end, b)]);
-        }
+        let last = Slots::new(shape.time, direction == 1).last();
+        let cell_last = if kept { last } else { 0 };
+        h.extend(take_state(shape, &trace.hidden[last * slot..], units));
+        c.extend(take_state(shape, &trace.cell[cell_last * slot..], units));
     }
-    Output { y, h, c }
+    Output {
+        y: side_by_side(packing, shape, order, &hidden),
+        h,
+        c,
+    }
 }
 
 /// The steps of one direction, from the input products in `trace.gates`.

@@ -6,8 +6,10 @@
 //! go through the gates while they are still in registers. The two directions run on two threads.
 //!
 //! [`simd`] holds the vectors and their run-time choice, [`product`] the matrix products, [`sequence`] shapes and the
-//! order of frames, [`lstm`] the cell.
+//! order of frames, [`direction`] what all cells share, [`lstm`] and [`gru`] the cells.
 
+pub mod direction;
+pub mod gru;
 pub mod lstm;
 pub mod product;
 pub mod sequence;

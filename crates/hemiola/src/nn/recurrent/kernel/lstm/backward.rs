@@ -1,5 +1,6 @@
 //! The gradients of an LSTM layer: step by step backwards in time, then one product over all frames for each weight.
 
+use super::super::direction::{GateGradients, OutputSlope, add_product, backward_panels, sum};
 use super::*;
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
@@ -18,7 +19,8 @@ pub fn backward(
     wants_x: bool,
 ) -> Gradients {
     let OutputGradients { y, last } = output;
-    check(shape, x, directions, last);
+    let states = last.iter().flat_map(|state| [state.h, state.c]);
+    check(GATES, shape, x, directions, states);
     let width = directions.len() * shape.hidden;
     assert_eq!(tape.directions.len(), directions.len(), "directions");
     assert_eq!(y.len(), shape.frames() * width, "gradient of the output");
@@ -30,92 +32,44 @@ pub fn backward(
     let parts = for_each_direction(directions.len(), |direction, threads| {
         let (weights, trace) = (directions[direction], &tape.directions[direction]);
         let slots = Slots::new(shape.time, direction == 1);
-        let panels = Panels::of_rows(
-            packing,
-            weights.hidden,
-            shape.hidden,
-            BACKWARD_VECTORS * level.lanes(),
-        );
+        let panels = backward_panels(packing, weights.hidden);
         let mut steps = Backward {
-            shape,
-            order,
+            slope: OutputSlope {
+                shape,
+                order,
+                y,
+                directions: directions.len(),
+                direction,
+            },
             slots,
             panels: &panels,
             trace,
-            y,
-            y_width: width,
-            y_start: direction * shape.hidden,
             gates: vec![0.0; shape.frames() * packing.rows()],
             hidden: vec![0.0; shape.batch * panels.width()],
             cell: vec![0.0; shape.batch * units],
         };
         if let Some(last) = last {
-            for b in 0..shape.batch {
-                let from = (direction * shape.batch + b) * shape.hidden;
-                steps.hidden[b * panels.width()..][..shape.hidden]
-                    .copy_from_slice(&last.h[from..][..shape.hidden]);
-                steps.cell[b * units..][..shape.hidden]
-                    .copy_from_slice(&last.c[from..][..shape.hidden]);
-            }
+            put_state(shape, direction, last.h, &mut steps.hidden, panels.width());
+            put_state(shape, direction, last.c, &mut steps.cell, units);
         }
         let (gates, hidden, cell) = level.run(steps);
 
-        let rows = packing.rows();
-        let frames = shape.frames();
-        let transposed_gates = Matrix::rows(&gates, rows).transposed();
-        let mut input_weights = vec![0.0; rows * shape.input];
-        product::matmul(
-            &mut input_weights,
-            [rows, shape.input, frames],
-            transposed_gates,
-            Matrix::rows(&x, shape.input),
-            threads,
-        );
-        let mut hidden_weights = vec![0.0; rows * units];
+        let gradients = GateGradients {
+            packing,
+            shape,
+            input: &gates,
+            hidden: None,
+        };
         let before = &trace.hidden[slots.before(0) * shape.batch * units..];
-        product::matmul(
-            &mut hidden_weights,
-            [rows, units, frames],
-            transposed_gates,
-            Matrix::rows(before, units),
-            threads,
-        );
-        let mut bias = vec![0.0; rows];
-        for row in gates.chunks_exact(rows.max(1)) {
-            for (sum, value) in bias.iter_mut().zip(row) {
-                *sum += value;
-            }
-        }
-        let input = wants_x.then(|| {
-            let mut input = vec![0.0; frames * shape.input];
-            let packed = packing.pack_rows(weights.input, shape.input);
-            product::matmul(
-                &mut input,
-                [frames, shape.input, rows],
-                Matrix::rows(&gates, rows),
-                Matrix::rows(&packed, shape.input),
-                threads,
-            );
-            input
-        });
-        let weights = WeightGradients {
-            input: packing.unpack_rows(&input_weights, shape.input, shape.input),
-            hidden: packing.unpack_rows(&hidden_weights, units, shape.hidden),
-            bias: packing.unpack_rows(&bias, 1, 1),
-        };
-        let part = |states: &[f32], stride: usize| -> Vec<f32> {
-            (0..shape.batch)
-                .flat_map(|b| states[b * stride..][..shape.hidden].iter().copied())
-                .collect()
-        };
         (
-            input,
-            weights,
-            part(&hidden, panels.width()),
-            part(&cell, units),
+            wants_x.then(|| gradients.of_input(weights.input, threads)),
+            gradients.of_weights(&x, before, threads),
+            take_state(shape, &hidden, panels.width()),
+            take_state(shape, &cell, units),
         )
     });
 
+    let mut inputs = Vec::with_capacity(directions.len());
     let mut gradients = Gradients {
         x: None,
         weights: Vec::with_capacity(directions.len()),
@@ -123,36 +77,22 @@ pub fn backward(
         c: Vec::new(),
     };
     for (input, weights, h, c) in parts {
-        gradients.x = match (gradients.x, input) {
-            (None, input) => input,
-            (sum, None) => sum,
-            (Some(mut sum), Some(input)) => {
-                for (sum, value) in sum.iter_mut().zip(input) {
-                    *sum += value;
-                }
-                Some(sum)
-            }
-        };
+        inputs.push(input);
         gradients.weights.push(weights);
         gradients.h.extend(h);
         gradients.c.extend(c);
     }
-    gradients.x = (gradients.x).map(|x| order.from_time_first(shape, x, shape.input));
+    gradients.x = sum(inputs.into_iter()).map(|x| order.from_time_first(shape, x, shape.input));
     gradients
 }
 
 /// The steps of one direction back through time; returns the gradients of the gates before their activations and of the
 /// initial states.
 struct Backward<'a> {
-    shape: Shape,
-    order: Order,
+    slope: OutputSlope<'a>,
     slots: Slots,
     panels: &'a Panels,
     trace: &'a Trace,
-    /// The output's gradient and where this direction's part of a row is
-    y: &'a [f32],
-    y_width: usize,
-    y_start: usize,
     /// `[time, batch, gates in packed order]`
     gates: Vec<f32>,
     /// `[batch, width of the panels]`
@@ -166,18 +106,19 @@ impl Job for Backward<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(mut self) -> Self::Output {
-        let Shape { batch, hidden, .. } = self.shape;
+        let Shape {
+            batch,
+            time,
+            hidden,
+            ..
+        } = self.slope.shape;
         let units = hidden.div_ceil(V::LANES) * V::LANES;
         let width = self.panels.width();
-        for step in (0..self.shape.time).rev() {
+        for step in (0..time).rev() {
             let frame = self.slots.frame(step);
             for b in 0..batch {
-                let row = self.order.row(self.shape, b, frame);
-                let y = &self.y[row * self.y_width + self.y_start..][..hidden];
                 let dh = &mut self.hidden[b * width..][..units];
-                for (dh, y) in dh.iter_mut().zip(y) {
-                    *dh += y;
-                }
+                self.slope.add_to(dh, b, frame);
                 let rows = |slot: usize| (slot * batch + b) * units;
                 step_gradients::<V>(
                     &self.trace.gates[rows(frame) * GATES..][..units * GATES],
@@ -188,31 +129,22 @@ impl Job for Backward<'_> {
                     &mut self.gates[rows(frame) * GATES..][..units * GATES],
                 );
             }
-            let gates = &self.gates[frame * batch * units * GATES..][..batch * units * GATES];
-            for (panel, columns) in self.panels.iter().enumerate() {
-                let mut work = BackwardStep {
-                    panel: columns,
-                    first_column: panel * BACKWARD_VECTORS * V::LANES,
-                    gates,
-                    gates_stride: units * GATES,
-                    hidden: &mut self.hidden,
-                    hidden_stride: width,
-                };
-                in_row_blocks::<V>(batch, &mut work);
-            }
+            let row = batch * units * GATES;
+            let gates = &self.gates[frame * row..][..row];
+            add_product::<V>(self.panels, gates, batch, &mut self.hidden);
         }
         (self.gates, self.hidden, self.cell)
     }
 }
 
-/// The gradients of one frame's gates, from those of its hidden state `dh` and, on entry, its cell state `dc`; on exit `dc`
-/// is the gradient of the cell state before.
+/// The gradients of one frame's gates, from those of its hidden state `dh` and its cell state `dc`; on exit these are the
+/// gradients of the states before, as far as they do not go through the gates.
 #[inline(always)]
 fn step_gradients<V: Vector>(
     gates: &[f32],
     before: &[f32],
     after: &[f32],
-    dh: &[f32],
+    dh: &mut [f32],
     dc: &mut [f32],
     into: &mut [f32],
 ) {
@@ -224,49 +156,22 @@ fn step_gradients<V: Vector>(
         let gate = |gate: usize| V::load(&gates[gate * V::LANES..]);
         let (i, f, g, o) = (gate(0), gate(1), gate(2), gate(3));
         let tanh_c = tanh(V::load(&after[unit..]));
-        let dh = V::load(&dh[unit..]);
+        let from_h = V::load(&dh[unit..]);
         let one_less_square = |v: V| one.sub(v.mul(v));
         let slope = |v: V| v.mul(one.sub(v));
-        let through_cell = dh
+        let through_cell = from_h
             .mul(o)
             .mul_add(one_less_square(tanh_c), V::load(&dc[unit..]));
         let into_gates = [
             through_cell.mul(g).mul(slope(i)),
             through_cell.mul(V::load(&before[unit..])).mul(slope(f)),
             through_cell.mul(i).mul(one_less_square(g)),
-            dh.mul(tanh_c).mul(slope(o)),
+            from_h.mul(tanh_c).mul(slope(o)),
         ];
         for (gate, value) in into_gates.into_iter().enumerate() {
             value.store(&mut into[gate * V::LANES..]);
         }
         through_cell.mul(f).store(&mut dc[unit..]);
-    }
-}
-
-/// One panel of the product of a frame's gate gradients with the hidden weights.
-struct BackwardStep<'a> {
-    panel: &'a [f32],
-    first_column: usize,
-    gates: &'a [f32],
-    gates_stride: usize,
-    hidden: &'a mut [f32],
-    hidden_stride: usize,
-}
-
-impl RowBlock for BackwardStep<'_> {
-    #[inline(always)]
-    fn block<V: Vector, const ROWS: usize>(&mut self, first_row: usize) {
-        let sums = panel_product(
-            [[V::splat(0.0); BACKWARD_VECTORS]; ROWS],
-            &self.gates[first_row * self.gates_stride..],
-            self.gates_stride,
-            self.panel,
-        );
-        for (row, sums) in sums.into_iter().enumerate() {
-            let start = (first_row + row) * self.hidden_stride + self.first_column;
-            for (n, sum) in sums.into_iter().enumerate() {
-                sum.store(&mut self.hidden[start + n * V::LANES..]);
-            }
-        }
+        V::splat(0.0).store(&mut dh[unit..]);
     }
 }
