@@ -15,8 +15,10 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
+use crate::models::chord_gnn::ChordProgressionGnn;
 use crate::models::music_bert::MusicBert;
 use crate::models::music_transformer::MusicTransformer;
+use crate::models::music_vae::MusicVae;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
 /// What can be done with checkpoints of one architecture.
@@ -32,6 +34,8 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<MusicTranscriptionRnn>(),
     Entry::of::<MusicTransformer>(),
     Entry::of::<MusicBert>(),
+    Entry::of::<MusicVae>(),
+    Entry::of::<ChordProgressionGnn>(),
 ];
 
 /// The names of all architectures.
