@@ -1,7 +1,7 @@
 //! Speed of MusicVAE and ChordProgressionGNN: a forward pass, and a step of training (forward, backward, Adam).
 //! `scripts/reference/bench_latent_and_graph.py` measures the same in PyTorch.
 
-use burn::module::AutodiffModule;
+use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,7 +16,7 @@ const GRAPHS: usize = 32;
 const CHORDS: usize = 50;
 
 /// A step of training.
-fn step<M: AutodiffModule>(model: &mut M, optimizer: &mut ModuleOptimizer, loss: Tensor<1>) {
+fn step<M: Module>(model: &mut M, optimizer: &mut ModuleOptimizer, loss: Tensor<1>) {
     let gradients = GradientsParams::from_grads(loss.backward(), model);
     *model = optimizer.step(1e-3, model.clone(), gradients);
 }
