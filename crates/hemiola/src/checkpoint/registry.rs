@@ -15,8 +15,10 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
+use crate::models::chord_gnn::ChordProgressionGnn;
 use crate::models::music_bert::MusicBert;
 use crate::models::music_transformer::MusicTransformer;
+use crate::models::music_vae::MusicVae;
 use crate::models::realtime_rnn::RealTimeMusicRnn;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
@@ -34,6 +36,8 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<MusicTransformer>(),
     Entry::of::<MusicBert>(),
     Entry::of::<RealTimeMusicRnn>(),
+    Entry::of::<MusicVae>(),
+    Entry::of::<ChordProgressionGnn>(),
 ];
 
 /// The names of all architectures.

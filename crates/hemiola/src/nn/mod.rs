@@ -8,6 +8,7 @@ pub mod loss;
 #[cfg(feature = "neural")]
 mod mode;
 pub mod recurrent;
+pub mod sparse;
 pub mod transformer;
 
 #[cfg(feature = "neural")]

@@ -3,9 +3,11 @@
 //! Every `*.safetensors` file of `tests/parity`, or of the folder that `HEMIOLA_PARITY_DIR` names, is
 //! a vector; one whose model or configuration is unknown is a failure.
 
+mod chord_gnn;
 mod harness;
 mod mel_front_end;
 mod music_transformer;
+mod music_vae;
 mod realtime_rnn;
 mod transcription_rnn;
 
@@ -37,6 +39,8 @@ fn every_model_equals_its_reference() {
             "MusicTransformer" => music_transformer::music_transformer(&vector, &device),
             "MusicBERT" => music_transformer::music_bert(&vector, &device),
             "RealTimeMusicRNN" => realtime_rnn::realtime_rnn(&vector, &device),
+            "MusicVAE" => music_vae::music_vae(&vector, &device),
+            "ChordProgressionGNN" => chord_gnn::chord_gnn(&vector, &device),
             "MelSpectrogram" => mel_front_end::mel_front_end(&vector),
             other => panic!("{}: unknown model {other}", vector.name),
         });

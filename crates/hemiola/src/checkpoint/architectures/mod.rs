@@ -1,8 +1,10 @@
 //! How each architecture stands in a checkpoint: its name, its configuration, PyTorch's names of its tensors, and the
 //! sizes that can be read off them.
 
+mod chord_gnn;
 mod music_bert;
 mod music_transformer;
+mod music_vae;
 mod realtime_rnn;
 mod transcription_rnn;
 
@@ -56,4 +58,17 @@ impl<'a> Shapes<'a> {
             })
             .count()
     }
+}
+
+/// PyTorch's name of the parameter at `path`, where each of `modules` is a `Sequential` there in which an activation follows
+/// every layer: layer `i` of such a module is its entry `2 · i`. Other names stay.
+fn name_in_sequential(path: &str, modules: &[&str]) -> String {
+    let mut parts = path.splitn(3, '.');
+    if let (Some(module), Some(layer), Some(rest)) = (parts.next(), parts.next(), parts.next())
+        && modules.contains(&module)
+        && let Ok(layer) = layer.parse::<usize>()
+    {
+        return format!("{module}.{}.{rest}", 2 * layer);
+    }
+    path.to_owned()
 }
