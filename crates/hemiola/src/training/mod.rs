@@ -7,6 +7,7 @@ pub mod recipe;
 pub mod run;
 pub mod scalars;
 pub mod schedule;
+pub mod symbolic;
 pub mod transcription;
 
 pub use recipe::Recipe;

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::formats::{parse_toml, toml_fault};
 use crate::training::run::{Report, RunState};
+use crate::training::symbolic::music_bert::MusicBertRecipe;
+use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
+use crate::training::symbolic::music_vae::MusicVaeRecipe;
+use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
 
 /// What a recipe trains.
@@ -15,6 +19,10 @@ use crate::training::transcription::TranscriptionRecipe;
 #[serde(tag = "architecture", rename_all = "kebab-case")]
 pub enum Recipe {
     MusicTranscriptionRnn(Box<TranscriptionRecipe>),
+    MusicTransformer(Box<MusicTransformerRecipe>),
+    MusicBert(Box<MusicBertRecipe>),
+    MusicVae(Box<MusicVaeRecipe>),
+    ChordProgressionGnn(Box<ChordProgressionRecipe>),
 }
 
 /// A recipe of one architecture.
@@ -154,6 +162,10 @@ impl Recipe {
     pub fn inner(&self) -> &dyn ModelRecipe {
         match self {
             Recipe::MusicTranscriptionRnn(recipe) => recipe.as_ref(),
+            Recipe::MusicTransformer(recipe) => recipe.as_ref(),
+            Recipe::MusicBert(recipe) => recipe.as_ref(),
+            Recipe::MusicVae(recipe) => recipe.as_ref(),
+            Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
         }
     }
 }
@@ -215,7 +227,9 @@ dev = "dev"
         .unwrap();
         assert_eq!(recipe.run().steps, 7);
         assert_eq!(recipe.run().output, PathBuf::from("runs/x"));
-        let Recipe::MusicTranscriptionRnn(recipe) = recipe;
+        let Recipe::MusicTranscriptionRnn(recipe) = recipe else {
+            panic!("another architecture");
+        };
         assert_eq!(recipe.model.hidden_dim, 8);
     }
 
