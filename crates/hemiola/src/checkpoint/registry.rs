@@ -15,6 +15,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
+use crate::models::contrastive::ContrastiveEncoder;
+use crate::models::harmonic_cnn::HarmonicCnn;
+use crate::models::music_cnn::MusicCnn;
 use crate::models::transcription_rnn::MusicTranscriptionRnn;
 
 /// What can be done with checkpoints of one architecture.
@@ -26,7 +29,12 @@ struct Entry {
 }
 
 /// Every architecture.
-const ENTRIES: &[Entry] = &[Entry::of::<MusicTranscriptionRnn>()];
+const ENTRIES: &[Entry] = &[
+    Entry::of::<MusicTranscriptionRnn>(),
+    Entry::of::<MusicCnn>(),
+    Entry::of::<HarmonicCnn>(),
+    Entry::of::<ContrastiveEncoder>(),
+];
 
 /// The names of all architectures.
 pub fn architectures() -> impl Iterator<Item = &'static str> {

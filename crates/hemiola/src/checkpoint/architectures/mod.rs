@@ -1,6 +1,9 @@
 //! How each architecture stands in a checkpoint: its name, its configuration, PyTorch's names of its tensors, and the
 //! sizes that can be read off them.
 
+mod contrastive;
+mod harmonic_cnn;
+mod music_cnn;
 mod transcription_rnn;
 
 use std::collections::BTreeMap;
