@@ -3,8 +3,11 @@
 //! Every `*.safetensors` file of `tests/parity`, or of the folder that `HEMIOLA_PARITY_DIR` names, is
 //! a vector; one whose model or configuration is unknown is a failure.
 
+mod contrastive;
+mod harmonic_cnn;
 mod harness;
 mod mel_front_end;
+mod music_cnn;
 mod transcription_rnn;
 
 use std::path::PathBuf;
@@ -32,6 +35,9 @@ fn every_model_equals_its_reference() {
         let vector = Vector::read(&path);
         let result = std::panic::catch_unwind(|| match vector.metadata["model"].as_str() {
             "MusicTranscriptionRNN" => transcription_rnn::transcription_rnn(&vector, &device),
+            "MusicCNN" => music_cnn::music_cnn(&vector, &device),
+            "HarmonicCNN" => harmonic_cnn::harmonic_cnn(&vector, &device),
+            "ContrastiveEncoder" => contrastive::contrastive(&vector, &device),
             "MelSpectrogram" => mel_front_end::mel_front_end(&vector),
             other => panic!("{}: unknown model {other}", vector.name),
         });
