@@ -2,7 +2,10 @@
 //! `scripts/reference/bench_convolution.py` is the same in PyTorch.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hemiola::nn::convolution::{batch_norm, kernel};
+use hemiola::nn::convolution::{
+    batch_norm,
+    kernel::{self, Padding},
+};
 
 const BATCH: usize = 16;
 const TIME: usize = 160;
@@ -28,6 +31,7 @@ fn geometry(kernel: [usize; 2], dilation: [usize; 2], out_channels: usize) -> ke
         out_channels,
         kernel,
         dilation,
+        padding: Padding::Same.zeros(kernel, dilation),
     }
 }
 

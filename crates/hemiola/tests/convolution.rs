@@ -4,7 +4,9 @@
 use burn::module::{Module, Param};
 use burn::nn::BatchNormConfig;
 use burn::tensor::{Device, Distribution, Tensor};
-use hemiola::nn::convolution::{BatchNorm, Conv1d, Conv2d, operator};
+use hemiola::nn::convolution::kernel::Padding;
+use hemiola::nn::convolution::{BatchNorm, Conv1d, Conv2d, conv_block, operator};
+use hemiola::nn::evaluation_mode;
 
 fn noise<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
@@ -31,18 +33,31 @@ fn assert_close<const D: usize>(what: &str, found: &Tensor<D>, expected: &Tensor
 #[test]
 fn convolution_and_its_gradients_are_those_of_burn() {
     let device = Device::flex().autodiff();
-    for (kernel, dilation) in [([3, 3], [1, 1]), ([5, 2], [1, 3]), ([1, 1], [1, 1])] {
+    for (kernel, dilation, padding, [height, width]) in [
+        ([3, 3], [1, 1], Padding::Same, [9, 11]),
+        ([12, 1], [1, 1], Padding::Same, [9, 11]),
+        ([5, 2], [1, 3], Padding::Same, [9, 11]),
+        ([1, 1], [1, 1], Padding::Same, [9, 11]),
+        ([3, 3], [1, 1], Padding::Valid, [7, 9]),
+        ([4, 2], [2, 1], Padding::Valid, [3, 10]),
+    ] {
         let input = noise([2, 9, 11, 5], &device).require_grad();
         let weight = noise([7, 5, kernel[0], kernel[1]], &device).require_grad();
         let bias = noise([7], &device).require_grad();
-        let slope = noise([2, 9, 11, 7], &device);
+        let slope = noise([2, height, width, 7], &device);
         let run = |own: bool| {
             let apply = if own {
                 operator::conv2d
             } else {
                 operator::conv2d_plain
             };
-            let output = apply(input.clone(), weight.clone(), bias.clone(), dilation);
+            let output = apply(
+                input.clone(),
+                weight.clone(),
+                bias.clone(),
+                dilation,
+                padding,
+            );
             let gradients = (output.clone() * slope.clone()).sum().backward();
             (
                 output.inner(),
@@ -66,7 +81,7 @@ fn convolution_reads_a_permuted_input() {
     let planes = noise([2, 3, 6, 5], &device); // [batch, channels, height, width]
     let input = planes.permute([0, 2, 3, 1]);
     let (weight, bias) = (layer.weight.val(), layer.bias.val());
-    let expected = operator::conv2d_plain(input.clone(), weight, bias, [1, 1]);
+    let expected = operator::conv2d_plain(input.clone(), weight, bias, [1, 1], Padding::Same);
     assert_close("output", &layer.forward(input), &expected);
 }
 
@@ -208,4 +223,91 @@ fn a_frozen_normalisation_keeps_its_statistics_and_passes_gradients() {
     assert_close("output", &found.0, &expected.0);
     assert_close("input gradient", &found.1, &expected.1);
     assert_eq!(values(&own.running_mean.value()), vec![0.0; 4]);
+}
+
+#[test]
+fn pooling_and_its_gradient_are_those_of_burn() {
+    let device = Device::flex().autodiff();
+    for (size, window) in [
+        ([6, 8], [2, 2]),
+        ([7, 9], [2, 2]),
+        ([7, 5], [2, 1]),
+        ([1, 4], [1, 3]),
+        ([5, 5], [5, 4]),
+    ] {
+        let [height, width] = size;
+        let input = noise([2, height, width, 5], &device).require_grad();
+        let slope = noise([2, height / window[0], width / window[1], 5], &device);
+        let run = |own: bool| {
+            let apply = if own {
+                operator::max_pool
+            } else {
+                operator::max_pool_plain
+            };
+            let output = apply(input.clone(), window);
+            let gradients = (output.clone() * slope.clone()).sum().backward();
+            (output.inner(), input.grad(&gradients).unwrap())
+        };
+        let (found, expected) = (run(true), run(false));
+        assert_close("output", &found.0, &expected.0);
+        assert_close("input gradient", &found.1, &expected.1);
+    }
+}
+
+#[test]
+fn normalisation_with_pooling_in_training_is_that_of_burn() {
+    let device = Device::flex().autodiff();
+    for ([height, width], window) in [([4, 6], [2, 2]), ([5, 7], [2, 2]), ([7, 3], [2, 1])] {
+        let input = (noise([3, height, width, 6], &device) + 0.5).require_grad();
+        let weight = noise([6], &device).require_grad();
+        let bias = noise([6], &device).require_grad();
+        let slope = noise([3, height / window[0], width / window[1], 6], &device);
+        let run = |own: bool| {
+            let apply = if own {
+                operator::batch_norm_relu_pool_train
+            } else {
+                operator::batch_norm_relu_pool_train_plain
+            };
+            let (output, mean, variance) =
+                apply(input.clone(), weight.clone(), bias.clone(), 1e-5, window);
+            let gradients = (output.clone() * slope.clone()).sum().backward();
+            (
+                output.inner(),
+                [mean.inner(), variance.inner()],
+                input.grad(&gradients).unwrap(),
+                [
+                    weight.grad(&gradients).unwrap(),
+                    bias.grad(&gradients).unwrap(),
+                ],
+            )
+        };
+        let (found, expected) = (run(true), run(false));
+        assert_close("output", &found.0, &expected.0);
+        assert_close("mean", &found.1[0], &expected.1[0]);
+        assert_close("variance", &found.1[1], &expected.1[1]);
+        assert_close("input gradient", &found.2, &expected.2);
+        assert_close("weight gradient", &found.3[0], &expected.3[0]);
+        assert_close("bias gradient", &found.3[1], &expected.3[1]);
+    }
+}
+
+#[test]
+fn a_block_is_the_same_in_inference_and_in_evaluation_with_gradients() {
+    let device = Device::flex().autodiff();
+    for (padding, window) in [
+        (Padding::Same, [1, 1]),
+        (Padding::Same, [2, 2]),
+        (Padding::Valid, [2, 1]),
+    ] {
+        let convolution = Conv2d::new([3, 5], [3, 3], [1, 1], &device).with_padding(padding);
+        let (normalisation, _) = layers(5, &device);
+        let block = (convolution, normalisation);
+        let input = noise([2, 9, 7, 3], &device);
+        // A step of training, after which the running statistics are no longer the initial ones.
+        conv_block(&block, input.clone() + 0.3, window);
+        let block = evaluation_mode(block);
+        let expected = conv_block(&block, input.clone(), window).inner();
+        let found = conv_block(&block.valid(), input.inner(), window);
+        assert_close("output", &found, &expected);
+    }
 }

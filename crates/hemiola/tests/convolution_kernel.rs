@@ -2,8 +2,10 @@
 
 use hemiola::nn::convolution::batch_norm;
 use hemiola::nn::convolution::kernel::{
-    Geometry, Level, forward_at, input_gradient_at, parameter_gradients_at,
+    Geometry, Level, Padding, forward_at, forward_relu_pool, input_gradient_at,
+    parameter_gradients_at,
 };
+use hemiola::nn::convolution::pooling::{self, Pooled, Windows};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -14,10 +16,11 @@ fn noise(seed: u64, len: usize) -> Vec<f32> {
 
 /// Calls `visit` with the indices of output, input and weight of every product of the convolution.
 fn for_each_product(g: &Geometry, mut visit: impl FnMut(usize, usize, usize)) {
-    let before = [0, 1].map(|axis| g.dilation[axis] * (g.kernel[axis] - 1) / 2);
+    let before = g.padding.map(|[before, _]| before);
+    let [height, width] = g.output_size();
     for n in 0..g.batch {
-        for y in 0..g.height {
-            for x in 0..g.width {
+        for y in 0..height {
+            for x in 0..width {
                 for ky in 0..g.kernel[0] {
                     for kx in 0..g.kernel[1] {
                         let (iy, ix) = (y + ky * g.dilation[0], x + kx * g.dilation[1]);
@@ -31,7 +34,7 @@ fn for_each_product(g: &Geometry, mut visit: impl FnMut(usize, usize, usize)) {
                         for o in 0..g.out_channels {
                             for i in 0..g.in_channels {
                                 visit(
-                                    ((n * g.height + y) * g.width + x) * g.out_channels + o,
+                                    ((n * height + y) * width + x) * g.out_channels + o,
                                     ((n * g.height + iy) * g.width + ix) * g.in_channels + i,
                                     ((o * g.in_channels + i) * g.kernel[0] + ky) * g.kernel[1] + kx,
                                 );
@@ -110,6 +113,7 @@ fn geometry(
         out_channels,
         kernel,
         dilation,
+        padding: Padding::Same.zeros(kernel, dilation),
     }
 }
 
@@ -119,6 +123,36 @@ fn convolution_is_its_definition_for_odd_even_and_dilated_kernels() {
         for dilation in [[1, 1], [2, 1], [1, 3]] {
             check(geometry([2, 7, 19], 5, 24, kernel, dilation));
         }
+    }
+}
+
+#[test]
+fn convolution_is_its_definition_for_all_paddings() {
+    for (kernel, dilation) in [([3, 3], [1, 1]), ([2, 4], [1, 1]), ([3, 2], [2, 3])] {
+        let span = [0, 1].map(|axis| dilation[axis] * (kernel[axis] - 1));
+        for padding in [
+            Padding::Valid.zeros(kernel, dilation),
+            [[span[0], 0], [0, span[1]]],
+            span.map(|span| [span, span]),
+            [[0, 0], [1, 0]],
+        ] {
+            check(Geometry {
+                padding,
+                ..geometry([2, 7, 9], 3, 9, kernel, dilation)
+            });
+        }
+    }
+}
+
+#[test]
+fn an_image_smaller_than_its_kernel_gives_nothing_without_padding() {
+    for size in [[1, 2, 5], [1, 5, 1], [2, 1, 1]] {
+        let g = Geometry {
+            padding: [[0; 2]; 2],
+            ..geometry(size, 2, 3, [3, 3], [1, 1])
+        };
+        assert_eq!(g.output_len(), 0);
+        check(g);
     }
 }
 
@@ -159,6 +193,151 @@ fn an_empty_batch_gives_nothing_and_zero_gradients() {
     assert!(forward_at(level, &g, &[], &noise(1, g.weight_len()), None).is_empty());
     let (weight, bias) = parameter_gradients_at(level, &g, &[], &[]);
     assert_eq!((weight, bias), (vec![0.0; g.weight_len()], vec![0.0; 3]));
+}
+
+/// The largest of every window, and which place of the input it was.
+fn pooled(windows: &Windows, input: &[f32]) -> Vec<(f32, usize)> {
+    let [height, width] = windows.output_size();
+    let [rows, columns] = windows.window;
+    let mut output = Vec::new();
+    for n in 0..windows.batch {
+        for y in 0..height {
+            for x in 0..width {
+                for c in 0..windows.channels {
+                    let place = |k: usize| {
+                        let (y, x) = (y * rows + k / columns, x * columns + k % columns);
+                        ((n * windows.height + y) * windows.width + x) * windows.channels + c
+                    };
+                    let first = (0..rows * columns)
+                        .map(place)
+                        .reduce(|best, i| if input[i] > input[best] { i } else { best });
+                    let first = first.unwrap();
+                    output.push((input[first], first));
+                }
+            }
+        }
+    }
+    output
+}
+
+fn windows([batch, height, width, channels]: [usize; 4], window: [usize; 2]) -> Windows {
+    Windows {
+        batch,
+        height,
+        width,
+        channels,
+        window,
+    }
+}
+
+#[test]
+fn pooling_takes_the_largest_and_gives_the_gradient_back_to_the_first_of_equals() {
+    for windows in [
+        windows([2, 4, 6, 5], [2, 2]),
+        windows([3, 7, 9, 40], [2, 2]),
+        windows([1, 150, 130, 3], [2, 1]),
+        windows([1, 3, 3, 17], [3, 3]),
+        windows([2, 1, 5, 4], [2, 2]),
+    ] {
+        // Few different values, so that many windows have several winners.
+        let input: Vec<f32> = noise(1, windows.input_len())
+            .iter()
+            .map(|x| (x * 4.0).round())
+            .collect();
+        let slope = noise(2, windows.output_len());
+        let expected = pooled(&windows, &input);
+        let Pooled { output, winners } = pooling::max_pool(&windows, &input);
+        assert!(output.iter().eq(expected.iter().map(|(value, _)| value)));
+        let mut gradient = vec![0.0; input.len()];
+        for ((_, from), slope) in expected.into_iter().zip(&slope) {
+            gradient[from] += slope;
+        }
+        let found = pooling::max_pool_gradient(&windows, &winners, &slope);
+        assert_eq!(found, gradient, "{windows:?}");
+    }
+}
+
+#[test]
+fn pooling_shows_what_is_not_a_number() {
+    let windows = windows([1, 2, 2, 1], [2, 2]);
+    for place in 0..4 {
+        let mut input = [1.0; 4];
+        input[place] = f32::NAN;
+        assert!(pooling::max_pool(&windows, &input).output[0].is_nan());
+    }
+}
+
+#[test]
+fn normalisation_with_pooling_is_one_after_the_other_with_numerical_gradients() {
+    let windows = windows([2, 5, 7, 3], [2, 2]);
+    let (epsilon, channels) = (1e-5, windows.channels);
+    let input = noise(1, windows.input_len());
+    let (weight, bias) = (noise(2, channels), noise(3, channels));
+    let slope = noise(4, windows.output_len());
+    let loss = |input: &[f64], weight: &[f64], bias: &[f64]| -> f64 {
+        let output = normalise(input, weight, bias, epsilon, true).output;
+        let narrow: Vec<f32> = output.iter().map(|&y| y as f32).collect();
+        pooled(&windows, &narrow)
+            .iter()
+            .zip(&slope)
+            .map(|((_, from), &slope)| output[*from] * f64::from(slope))
+            .sum()
+    };
+    let (Pooled { output, winners }, statistics) =
+        pooling::batch_norm_relu_pool(&windows, &input, &weight, &bias, epsilon);
+    let apart = batch_norm::forward(&input, &weight, &bias, epsilon, true);
+    assert_eq!(output, pooling::max_pool(&windows, &apart.0).output);
+    assert_eq!(statistics, apart.1);
+    let found = pooling::batch_norm_relu_pool_gradients(
+        &windows,
+        &input,
+        &weight,
+        epsilon,
+        &statistics,
+        &winners,
+        &slope,
+    );
+    let at = [wide(&input), wide(&weight), wide(&bias)];
+    let found = [found.input, found.weight, found.bias];
+    for which in 0..3 {
+        for i in 0..at[which].len() {
+            let moved = |step: f64| {
+                let mut at = at.clone();
+                at[which][i] += step;
+                loss(&at[0], &at[1], &at[2])
+            };
+            let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+            let found = f64::from(found[which][i]);
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{which}[{i}]: {found} {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pooled_convolution_is_convolution_then_relu_then_pooling() {
+    for (size, window, padding) in [
+        ([2, 12, 20], [2, 2], Padding::Same),
+        ([1, 131, 90], [2, 2], Padding::Valid),
+        ([3, 40, 33], [2, 1], Padding::Same),
+        ([1, 9, 9], [1, 1], Padding::Valid),
+        ([1, 2, 2], [4, 1], Padding::Same),
+    ] {
+        let g = Geometry {
+            padding: padding.zeros([3, 3], [1, 1]),
+            ..geometry(size, 2, 19, [3, 3], [1, 1])
+        };
+        let (input, weight) = (noise(1, g.input_len()), noise(2, g.weight_len()));
+        let bias = noise(3, g.out_channels);
+        let mut apart = forward_at(Level::best(), &g, &input, &weight, Some(&bias));
+        apart.iter_mut().for_each(|value| *value = value.max(0.0));
+        let [height, width] = g.output_size();
+        let windows = windows([g.batch, height, width, g.out_channels], window);
+        let found = forward_relu_pool(&g, window, &input, &weight, &bias);
+        assert_eq!(found, pooling::max_pool(&windows, &apart).output);
+    }
 }
 
 struct Normalised {

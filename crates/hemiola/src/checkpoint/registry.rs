@@ -16,7 +16,10 @@ use super::{
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
 use crate::models::chord_gnn::ChordProgressionGnn;
+use crate::models::contrastive::ContrastiveEncoder;
+use crate::models::harmonic_cnn::HarmonicCnn;
 use crate::models::music_bert::MusicBert;
+use crate::models::music_cnn::MusicCnn;
 use crate::models::music_transformer::MusicTransformer;
 use crate::models::music_vae::MusicVae;
 use crate::models::realtime_rnn::RealTimeMusicRnn;
@@ -38,6 +41,9 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<RealTimeMusicRnn>(),
     Entry::of::<MusicVae>(),
     Entry::of::<ChordProgressionGnn>(),
+    Entry::of::<MusicCnn>(),
+    Entry::of::<HarmonicCnn>(),
+    Entry::of::<ContrastiveEncoder>(),
 ];
 
 /// The names of all architectures.

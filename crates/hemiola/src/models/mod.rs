@@ -1,8 +1,12 @@
 //! One file per architecture.
 
 pub mod chord_gnn;
+pub mod contrastive;
+pub mod harmonic_cnn;
 pub mod music_bert;
+pub mod music_cnn;
 pub mod music_transformer;
 pub mod music_vae;
 pub mod realtime_rnn;
+mod spectrogram;
 pub mod transcription_rnn;

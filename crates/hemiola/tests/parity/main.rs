@@ -4,8 +4,11 @@
 //! a vector; one whose model or configuration is unknown is a failure.
 
 mod chord_gnn;
+mod contrastive;
+mod harmonic_cnn;
 mod harness;
 mod mel_front_end;
+mod music_cnn;
 mod music_transformer;
 mod music_vae;
 mod realtime_rnn;
@@ -41,6 +44,9 @@ fn every_model_equals_its_reference() {
             "RealTimeMusicRNN" => realtime_rnn::realtime_rnn(&vector, &device),
             "MusicVAE" => music_vae::music_vae(&vector, &device),
             "ChordProgressionGNN" => chord_gnn::chord_gnn(&vector, &device),
+            "MusicCNN" => music_cnn::music_cnn(&vector, &device),
+            "HarmonicCNN" => harmonic_cnn::harmonic_cnn(&vector, &device),
+            "ContrastiveEncoder" => contrastive::contrastive(&vector, &device),
             "MelSpectrogram" => mel_front_end::mel_front_end(&vector),
             other => panic!("{}: unknown model {other}", vector.name),
         });

@@ -2,7 +2,10 @@
 //! sizes that can be read off them.
 
 mod chord_gnn;
+mod contrastive;
+mod harmonic_cnn;
 mod music_bert;
+mod music_cnn;
 mod music_transformer;
 mod music_vae;
 mod realtime_rnn;

@@ -77,6 +77,15 @@ impl Normaliser {
         }
     }
 
+    /// A normalisation that changes nothing.
+    pub(super) fn identity(channels: usize) -> Self {
+        Self {
+            mean: vec![0.0; channels],
+            scale: vec![1.0; channels],
+            bias: vec![0.0; channels],
+        }
+    }
+
     /// `input` [positions, channels] normalised, negative values made 0 if `relu`.
     ///
     /// # Panics
@@ -268,20 +277,11 @@ pub fn backward(
             .for_each(|(all, part)| *all += part);
     }
 
-    // dx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = (x − mean) · inverse
-    let positions = statistics.positions as f64;
-    let inverse: Vec<f64> = statistics
-        .variance
-        .iter()
-        .map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt())
-        .collect();
-    let per_channel =
-        |f: &dyn Fn(usize) -> f64| -> Vec<f32> { (0..channels).map(|c| f(c) as f32).collect() };
-    let slope_mean = per_channel(&|c| f64::from(forward.scale[c]) * sums[c] / positions);
-    let slope_input = per_channel(&|c| {
-        f64::from(forward.scale[c]) * inverse[c] * inverse[c] * products[c] / positions
-    });
-    let (slope_mean, slope_input) = (layout.tile(&slope_mean), layout.tile(&slope_input));
+    let coupling = Coupling::new(statistics, &forward.scale, epsilon, &sums, &products);
+    let (slope_mean, slope_input) = (
+        layout.tile(&coupling.slope_mean),
+        layout.tile(&coupling.slope_input),
+    );
     let mut gradient = vec![0.0; input.len()];
     gradient
         .par_chunks_mut(layout.chunk)
@@ -302,8 +302,50 @@ pub fn backward(
         });
     Gradients {
         input: gradient,
-        weight: per_channel(&|c| products[c] * inverse[c]),
-        bias: per_channel(&|c| sums[c]),
+        weight: coupling.weight,
+        bias: coupling.bias,
+    }
+}
+
+/// How the gradients of all positions act on one another through the batch statistics:
+/// dx = scale · (g − mean(g) − x̂ · mean(g · x̂)), x̂ = (x − mean) · inverse deviation.
+pub(super) struct Coupling {
+    /// scale · mean(g)
+    pub slope_mean: Vec<f32>,
+    /// What (x − mean) is multiplied by: scale · inverse deviation · mean(g · x̂)
+    pub slope_input: Vec<f32>,
+    /// Gradient of the layer's weight.
+    pub weight: Vec<f32>,
+    /// Gradient of the layer's bias.
+    pub bias: Vec<f32>,
+}
+
+impl Coupling {
+    /// From the sums over positions of g and of g · (x − mean), each `[channels]`.
+    pub fn new(
+        statistics: &Statistics,
+        scale: &[f32],
+        epsilon: f64,
+        sums: &[f64],
+        products: &[f64],
+    ) -> Self {
+        let positions = statistics.positions as f64;
+        let inverse: Vec<f64> = statistics
+            .variance
+            .iter()
+            .map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt())
+            .collect();
+        let per_channel = |f: &dyn Fn(usize) -> f64| -> Vec<f32> {
+            (0..scale.len()).map(|c| f(c) as f32).collect()
+        };
+        Self {
+            slope_mean: per_channel(&|c| f64::from(scale[c]) * sums[c] / positions),
+            slope_input: per_channel(&|c| {
+                f64::from(scale[c]) * inverse[c] * inverse[c] * products[c] / positions
+            }),
+            weight: per_channel(&|c| products[c] * inverse[c]),
+            bias: per_channel(&|c| sums[c]),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! summed in registers. The gradient of the input is the same operation with turned weights.
 
 mod filters;
+mod geometry;
 mod tile;
 mod vector;
 
@@ -12,7 +13,9 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use super::pooling;
 use filters::{Block, Filters, blocks, turn, unpack};
+pub use geometry::{Geometry, Padding};
 use tile::{Grid, Run, accumulate, correlate};
 pub use vector::Level;
 
@@ -23,55 +26,10 @@ const MIN_TASKS: usize = 16;
 /// Partial sums of the parameters' gradients; they are added in a fixed order.
 const GRADIENT_GROUPS: usize = 16;
 
-/// Sizes of a convolution with stride 1 and zero padding that keeps height and width.
-///
-/// As PyTorch's `padding="same"`, a kernel of even span has the additional row or column of zeros after the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
-    pub batch: usize,
-    pub height: usize,
-    pub width: usize,
-    pub in_channels: usize,
-    pub out_channels: usize,
-    /// Taps along height and width.
-    pub kernel: [usize; 2],
-    /// Distance of adjacent taps along height and width.
-    pub dilation: [usize; 2],
-}
-
-impl Geometry {
-    /// Length of the input, [batch, height, width, in_channels].
-    pub fn input_len(&self) -> usize {
-        self.batch * self.height * self.width * self.in_channels
-    }
-
-    /// Length of the output, [batch, height, width, out_channels].
-    pub fn output_len(&self) -> usize {
-        self.batch * self.height * self.width * self.out_channels
-    }
-
-    /// Length of the weight, [out_channels, in_channels, kernel height, kernel width].
-    pub fn weight_len(&self) -> usize {
-        self.out_channels * self.in_channels * self.kernel[0] * self.kernel[1]
-    }
-
-    fn span(&self) -> [usize; 2] {
-        [0, 1].map(|axis| self.dilation[axis] * (self.kernel[axis] - 1))
-    }
-
-    fn check(&self, level: Level) {
-        assert!(level <= Level::best(), "this processor has no {level:?}");
-        assert!(
-            self.kernel.iter().chain(&self.dilation).all(|&n| n > 0),
-            "a kernel and its dilation are at least 1, got {self:?}"
-        );
-    }
-}
-
 /// The convolution.
 ///
 /// - `input` [batch, height, width, in_channels], `weight` [out_channels, in_channels, kernel height, kernel width], `bias` `[out_channels]`
-/// - returns [batch, height, width, out_channels]
+/// - returns [batch, output height, output width, out_channels]
 ///
 /// # Panics
 /// If a slice is not as long as `geometry` says.
@@ -95,9 +53,30 @@ pub fn forward_at(
     geometry.check(level);
     assert_eq!(input.len(), geometry.input_len(), "length of the input");
     assert_eq!(weight.len(), geometry.weight_len(), "length of the weight");
-    let before = geometry.span().map(|span| span / 2);
     let filters = Filters::pack(level, geometry, weight, bias);
-    run_forward(level, geometry, before, &filters, input)
+    run_forward(level, geometry, &filters, input, None)
+}
+
+/// [`forward`], then ReLU, then the largest of every `window` of height by width: only that is written to memory.
+///
+/// Returns [batch, output height / window height, output width / window width, out_channels], both rounded down.
+///
+/// # Panics
+/// As [`forward`], and if the window is empty.
+pub fn forward_relu_pool(
+    geometry: &Geometry,
+    window: [usize; 2],
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let level = Level::best();
+    geometry.check(level);
+    assert!(!window.contains(&0), "a window of {window:?}");
+    assert_eq!(input.len(), geometry.input_len(), "length of the input");
+    assert_eq!(weight.len(), geometry.weight_len(), "length of the weight");
+    let filters = Filters::pack(level, geometry, weight, Some(bias));
+    run_forward(level, geometry, &filters, input, Some(window))
 }
 
 /// The gradient of the input, [batch, height, width, in_channels].
@@ -124,15 +103,12 @@ pub fn input_gradient_at(
         "length of the output's gradient"
     );
     assert_eq!(weight.len(), geometry.weight_len(), "length of the weight");
-    let turned = Geometry {
-        in_channels: geometry.out_channels,
-        out_channels: geometry.in_channels,
-        ..*geometry
-    };
-    // What was padded after the image is now padded before it.
-    let before = geometry.span().map(|span| span - span / 2);
+    if output_gradient.is_empty() {
+        return vec![0.0; geometry.input_len()];
+    }
+    let turned = geometry.turned();
     let filters = Filters::pack(level, &turned, &turn(geometry, weight), None);
-    run_forward(level, &turned, before, &filters, output_gradient)
+    run_forward(level, &turned, &filters, output_gradient, None)
 }
 
 /// The gradients of weight, [out_channels, in_channels, kernel height, kernel width], and bias, `[out_channels]`.
@@ -164,7 +140,7 @@ pub fn parameter_gradients_at(
         "length of the output's gradient"
     );
     let blocks = blocks(level, geometry.out_channels);
-    let taps = geometry.kernel[0] * geometry.kernel[1] * geometry.in_channels;
+    let taps = geometry.taps();
     let lanes: usize = blocks.iter().map(|block| block.lanes).sum();
     if input.is_empty() || output_gradient.is_empty() {
         return (
@@ -173,14 +149,12 @@ pub fn parameter_gradients_at(
         );
     }
 
-    let before = geometry.span().map(|span| span / 2);
+    let [height, width] = geometry.output_size();
+    let image_len = geometry.height * geometry.width * geometry.in_channels;
+    let slope_row = width * geometry.out_channels;
     let rows = task_rows(geometry);
     let tasks: Vec<(usize, usize)> = (0..geometry.batch)
-        .flat_map(|image| {
-            (0..geometry.height)
-                .step_by(rows)
-                .map(move |first| (image, first))
-        })
+        .flat_map(|image| (0..height).step_by(rows).map(move |first| (image, first)))
         .collect();
     let group = tasks.len().div_ceil(GRADIENT_GROUPS);
     let partial: Vec<(Vec<f32>, Vec<f32>)> = tasks
@@ -189,18 +163,11 @@ pub fn parameter_gradients_at(
             let mut weight = vec![0.0; taps * lanes];
             let mut bias = vec![0.0; lanes];
             for &(image, first) in tasks {
-                let rows = rows.min(geometry.height - first);
-                let size = geometry.height * geometry.width;
-                let input =
-                    &input[image * size * geometry.in_channels..][..size * geometry.in_channels];
-                let slope = &output_gradient
-                    [(image * geometry.height + first) * geometry.width * geometry.out_channels..]
-                    [..rows * geometry.width * geometry.out_channels];
-                let place = Place {
-                    first,
-                    rows,
-                    before,
-                };
+                let rows = rows.min(height - first);
+                let input = &input[image * image_len..][..image_len];
+                let slope =
+                    &output_gradient[(image * height + first) * slope_row..][..rows * slope_row];
+                let place = Place { first, rows };
                 add_parameter_gradients(
                     level,
                     geometry,
@@ -234,26 +201,25 @@ pub fn parameter_gradients_at(
     )
 }
 
-/// Which rows of an image a task computes, and how many rows and columns of zeros stand before the image.
+/// Which rows of an image's output a task computes.
 #[derive(Clone, Copy)]
 struct Place {
     first: usize,
     rows: usize,
-    before: [usize; 2],
 }
 
 fn task_rows(geometry: &Geometry) -> usize {
-    let row = (geometry.width + geometry.span()[1]) * geometry.in_channels
-        + geometry.width * geometry.out_channels;
+    let [height, width] = geometry.output_size();
+    let row = geometry.padded_width() * geometry.in_channels + width * geometry.out_channels;
     let fitting = TASK_FLOATS / row.max(1);
-    let shared = (geometry.batch * geometry.height).div_ceil(MIN_TASKS);
-    fitting.min(shared).min(geometry.height).max(1)
+    let shared = (geometry.batch * height).div_ceil(MIN_TASKS);
+    fitting.min(shared).min(height).max(1)
 }
 
 /// The runs of taps; with one column of taps, or taps side by side, a run holds all that lie together.
 fn runs(geometry: &Geometry) -> Vec<Run> {
     let channels = geometry.in_channels;
-    let width = geometry.width + geometry.span()[1];
+    let width = geometry.padded_width();
     let mut runs = Vec::new();
     for y in 0..geometry.kernel[0] {
         let row = y * geometry.dilation[0] * width * channels;
@@ -274,24 +240,25 @@ fn runs(geometry: &Geometry) -> Vec<Run> {
 
 /// The positions of a task. Without columns of zeros the rows join to one, which leaves fewer ends.
 fn grid(geometry: &Geometry, rows: usize) -> Grid {
-    let padded = geometry.width + geometry.span()[1];
-    let (rows, width) = if padded == geometry.width {
-        (1, rows * geometry.width)
+    let padded = geometry.padded_width();
+    let [_, width] = geometry.output_size();
+    let (rows, length) = if padded == width {
+        (1, rows * width)
     } else {
-        (rows, geometry.width)
+        (rows, width)
     };
     Grid {
         rows,
-        width,
+        width: length,
         input_row: padded * geometry.in_channels,
         input_step: geometry.in_channels,
-        output_row: geometry.width * geometry.out_channels,
+        output_row: width * geometry.out_channels,
         output_step: geometry.out_channels,
     }
 }
 
 thread_local! {
-    /// Input rows with zeros around them, and a copy of the output's gradient; kept, for a fresh buffer costs page faults.
+    /// Input rows with zeros around them, and output rows; kept, for a fresh buffer costs page faults.
     static ROWS: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
@@ -304,17 +271,14 @@ fn padded<'a>(
 ) -> &'a [f32] {
     let channels = geometry.in_channels;
     let row = geometry.width * channels;
-    let [span_height, span_width] = geometry.span();
-    if span_height == 0 && span_width == 0 {
-        return &image[place.first * row..][..place.rows * row];
+    let read = place.rows + geometry.span()[0];
+    if geometry.padding == [[0; 2]; 2] {
+        return &image[place.first * row..][..read * row];
     }
-    let (left, right) = (
-        place.before[1] * channels,
-        (span_width - place.before[1]) * channels,
-    );
+    let [left, right] = geometry.padding[1].map(|zeros| zeros * channels);
     buffer.clear();
-    for y in place.first..place.first + place.rows + span_height {
-        match y.checked_sub(place.before[0]) {
+    for y in place.first..place.first + read {
+        match y.checked_sub(geometry.padding[0][0]) {
             Some(y) if y < geometry.height => {
                 buffer.resize(buffer.len() + left, 0.0);
                 buffer.extend_from_slice(&image[y * row..][..row]);
@@ -326,56 +290,71 @@ fn padded<'a>(
     buffer
 }
 
+/// The convolution, followed by ReLU and pooling where there is a `window`.
 fn run_forward(
     level: Level,
     geometry: &Geometry,
-    before: [usize; 2],
     filters: &Filters,
     input: &[f32],
+    window: Option<[usize; 2]>,
 ) -> Vec<f32> {
-    let mut output = vec![0.0; geometry.output_len()];
+    let [height, width] = geometry.output_size();
+    let [rows_each, columns_each] = window.unwrap_or([1, 1]);
+    let row = width / columns_each * geometry.out_channels;
+    let image = height / rows_each * row;
+    let mut output = vec![0.0; geometry.batch * image];
     if output.is_empty() {
         return output;
     }
     let runs = runs(geometry);
-    let rows = task_rows(geometry);
-    let taps = geometry.kernel[0] * geometry.kernel[1] * geometry.in_channels;
-    let image = geometry.height * geometry.width;
-    let row = geometry.width * geometry.out_channels;
+    let rows = task_rows(geometry).div_ceil(rows_each);
+    let image_len = geometry.height * geometry.width * geometry.in_channels;
+    let compute = |place, input: &[f32], output: &mut [f32], buffer: &mut Vec<f32>| {
+        let input = padded(geometry, place, input, buffer);
+        let grid = grid(geometry, place.rows);
+        for block in &filters.blocks {
+            correlate(
+                level,
+                block.lanes,
+                &grid,
+                &runs,
+                input,
+                &filters.weight[block.first * geometry.taps()..],
+                &filters.bias[block.first..],
+                output,
+                block.first,
+                block.count,
+            );
+        }
+    };
     output
-        .par_chunks_mut(image * geometry.out_channels)
+        .par_chunks_mut(image)
         .enumerate()
         .for_each(|(index, output)| {
-            let input =
-                &input[index * image * geometry.in_channels..][..image * geometry.in_channels];
+            let input = &input[index * image_len..][..image_len];
             output
                 .par_chunks_mut(rows * row)
                 .enumerate()
                 .for_each(|(task, output)| {
-                    ROWS.with_borrow_mut(|(buffer, _)| {
+                    ROWS.with_borrow_mut(|(buffer, result)| {
                         let place = Place {
-                            first: task * rows,
-                            rows: output.len() / row,
-                            before,
+                            first: task * rows * rows_each,
+                            rows: output.len() / row * rows_each,
                         };
-                        let input = padded(geometry, place, input, buffer);
-                        let grid = grid(geometry, place.rows);
-                        for block in &filters.blocks {
-                            let weight = &filters.weight[block.first * taps..];
-                            let bias = &filters.bias[block.first..];
-                            correlate(
-                                level,
-                                block.lanes,
-                                &grid,
-                                &runs,
-                                input,
-                                weight,
-                                bias,
-                                output,
-                                block.first,
-                                block.count,
-                            );
-                        }
+                        let Some(window) = window else {
+                            return compute(place, input, output, buffer);
+                        };
+                        let row = width * geometry.out_channels;
+                        result.resize(place.rows * row, 0.0);
+                        compute(place, input, result, buffer);
+                        pooling::relu_pool(
+                            level,
+                            geometry.out_channels,
+                            row,
+                            window,
+                            result,
+                            output,
+                        );
                     });
                 });
         });
@@ -406,7 +385,7 @@ fn add_parameter_gradients(
             slopes
         };
         let grid = grid(geometry, place.rows);
-        let taps = geometry.kernel[0] * geometry.kernel[1] * geometry.in_channels;
+        let taps = geometry.taps();
         for block in blocks {
             let slope = &slope[block.first..];
             let mut sums = &mut weight[block.first * taps..];

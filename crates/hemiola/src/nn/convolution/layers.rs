@@ -4,9 +4,10 @@ use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
-use super::operator;
+use super::kernel::Padding;
+use super::operator::{self, FixedNorm};
 
-/// Two-dimensional convolution, stride 1, with zero padding that keeps height and width.
+/// Two-dimensional convolution, stride 1, with zero padding that keeps height and width unless it is told otherwise.
 #[derive(Module, Debug)]
 pub struct Conv2d {
     /// [out_channels, in_channels, kernel height, kernel width]
@@ -14,6 +15,8 @@ pub struct Conv2d {
     /// `[out_channels]`
     pub bias: Param<Tensor<1>>,
     dilation: [usize; 2],
+    #[module(skip)]
+    padding: Padding,
 }
 
 impl Conv2d {
@@ -29,12 +32,24 @@ impl Conv2d {
             weight: initial.init([out_channels, in_channels, kernel[0], kernel[1]], device),
             bias: initial.init([out_channels], device),
             dilation,
+            padding: Padding::Same,
         }
     }
 
-    /// [batch, height, width, in_channels] → [batch, height, width, out_channels]
+    pub fn with_padding(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// [batch, height, width, in_channels] → [batch, height, width, out_channels]; without padding, height and width
+    /// shrink by the kernel's span.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        operator::conv2d(input, self.weight.val(), self.bias.val(), self.dilation)
+        operator::conv2d(
+            input,
+            self.weight.val(),
+            self.bias.val(),
+            self.dilation,
+            self.padding,
+        )
     }
 }
 
@@ -61,7 +76,7 @@ impl Conv1d {
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let weight = self.weight.val().unsqueeze_dim(3); // [out, in, kernel, 1]
         let input = input.unsqueeze_dim(2); // [batch, time, 1, in]
-        operator::conv2d(input, weight, self.bias.val(), [1, 1]).squeeze_dim(2)
+        operator::conv2d(input, weight, self.bias.val(), [1, 1], Padding::Same).squeeze_dim(2)
     }
 }
 
@@ -122,25 +137,91 @@ impl BatchNorm {
         self.normalise(input, true)
     }
 
-    fn normalise<const D: usize>(&self, input: Tensor<D>, relu: bool) -> Tensor<D> {
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        let device = input.device();
-        if !(device.is_autodiff() && self.training.is_enabled()) {
-            let mean = self.running_mean.value().to_device(&device);
-            let variance = self.running_var.value().to_device(&device);
-            return operator::batch_norm(input, weight, bias, mean, variance, self.epsilon, relu);
+    /// The largest of every `window` of height by width of [`forward_relu`](Self::forward_relu): [batch, height, width,
+    /// channels] → [batch, height / window height, width / window width, channels], both rounded down.
+    pub fn forward_relu_pool(&self, input: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
+        if window == [1, 1] || !self.trains(&input.device()) {
+            return operator::max_pool(self.forward_relu(input), window);
         }
-        let (output, mean, variance) =
-            operator::batch_norm_train(input, weight, bias, self.epsilon, relu);
-        self.follow(&self.running_mean, mean);
-        self.follow(&self.running_var, variance);
+        let (output, mean, variance) = operator::batch_norm_relu_pool_train(
+            input,
+            self.weight.val(),
+            self.bias.val(),
+            self.epsilon,
+            window,
+        );
+        self.follow(mean, variance);
         output
     }
 
-    fn follow(&self, running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
-        let old = running.value_sync().to_device(&batch.device());
-        running.update((old * (1.0 - self.momentum) + batch * self.momentum).detach());
-        // Whoever reads the state, as a checkpoint does, sees this update too.
-        running.value_sync();
+    fn normalise<const D: usize>(&self, input: Tensor<D>, relu: bool) -> Tensor<D> {
+        let device = input.device();
+        if self.trains(&device) {
+            let (weight, bias) = (self.weight.val(), self.bias.val());
+            let (output, mean, variance) =
+                operator::batch_norm_train(input, weight, bias, self.epsilon, relu);
+            self.follow(mean, variance);
+            return output;
+        }
+        let FixedNorm {
+            weight,
+            bias,
+            mean,
+            variance,
+            epsilon,
+        } = self.fixed(&device);
+        operator::batch_norm(input, weight, bias, mean, variance, epsilon, relu)
     }
+
+    fn trains(&self, device: &Device) -> bool {
+        device.is_autodiff() && self.training.is_enabled()
+    }
+
+    /// With the running statistics.
+    fn fixed(&self, device: &Device) -> FixedNorm {
+        FixedNorm {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            mean: self.running_mean.value().to_device(device),
+            variance: self.running_var.value().to_device(device),
+            epsilon: self.epsilon,
+        }
+    }
+
+    /// Moves the running statistics towards the batch's.
+    fn follow(&self, mean: Tensor<1>, variance: Tensor<1>) {
+        for (running, batch) in [(&self.running_mean, mean), (&self.running_var, variance)] {
+            let old = running.value_sync().to_device(&batch.device());
+            running.update((old * (1.0 - self.momentum) + batch * self.momentum).detach());
+            // Whoever reads the state, as a checkpoint does, sees this update too.
+            running.value_sync();
+        }
+    }
+}
+
+/// A convolution and the normalisation after it; in a module the names of its parameters are those of PyTorch's `Sequential`.
+pub type ConvBlock = (Conv2d, BatchNorm);
+
+/// Convolution, batch normalisation, ReLU, and the largest of every `window` of height by width, [1, 1] for all:
+/// [batch, height, width, in_channels] → [batch, height / window height, width / window width, out_channels].
+///
+/// In inference the normalisation is part of the convolution, and only the result is written to memory.
+pub fn conv_block(
+    (convolution, normalisation): &ConvBlock,
+    input: Tensor<4>,
+    window: [usize; 2],
+) -> Tensor<4> {
+    let device = input.device();
+    if device.is_autodiff() {
+        return normalisation.forward_relu_pool(convolution.forward(input), window);
+    }
+    operator::conv2d_norm_relu_pool(
+        input,
+        convolution.weight.val(),
+        convolution.bias.val(),
+        convolution.dilation,
+        convolution.padding,
+        normalisation.fixed(&device),
+        window,
+    )
 }

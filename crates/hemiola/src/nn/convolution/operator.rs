@@ -1,6 +1,7 @@
 //! The kernels as differentiable operators of burn's CPU backend.
 
 mod gradient;
+mod pooling;
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
@@ -8,7 +9,11 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Device, Tensor, TensorData, ops::ConvOptions};
 
 use super::batch_norm::{self, Normaliser, Statistics};
-use super::kernel::{self, Geometry};
+use super::kernel::{self, Geometry, Padding};
+
+pub use pooling::{
+    batch_norm_relu_pool_train, batch_norm_relu_pool_train_plain, max_pool, max_pool_plain,
+};
 
 /// Operators with gradients.
 #[backend_extension(Flex, Autodiff)]
@@ -18,6 +23,7 @@ trait ConvolutionBackend: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         dilation: [usize; 2],
+        padding: Padding,
     ) -> FloatTensor<Self>;
 
     /// Output, mean, unbiased variance.
@@ -30,7 +36,7 @@ trait ConvolutionBackend: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// The operator that only inference needs.
+/// Operators that only inference needs.
 #[backend_extension(Flex)]
 trait InferenceBackend: Backend {
     fn channels_last_normalise(
@@ -42,16 +48,61 @@ trait InferenceBackend: Backend {
         epsilon: f64,
         relu: bool,
     ) -> FloatTensor<Self>;
+
+    #[allow(clippy::too_many_arguments)]
+    fn channels_last_block(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+        dilation: [usize; 2],
+        padding: Padding,
+        window: [usize; 2],
+    ) -> FloatTensor<Self>;
 }
 
 /// Convolution of `input` [batch, height, width, in_channels] with `weight` [out_channels, in_channels, kernel height,
-/// kernel width] and `bias` `[out_channels]`, stride 1, zero padding that keeps height and width as PyTorch's `padding="same"`.
+/// kernel width] and `bias` `[out_channels]`, stride 1.
 pub fn conv2d(
     input: Tensor<4>,
     weight: Tensor<4>,
     bias: Tensor<1>,
     dilation: [usize; 2],
+    padding: Padding,
 ) -> Tensor<4> {
+    assert_channels(&input, &weight, &bias);
+    if !has_kernels(&input) {
+        return conv2d_plain(input, weight, bias, dilation, padding);
+    }
+    Tensor::from_dispatch(<Dispatch as ConvolutionBackend>::channels_last_convolution(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        dilation,
+        padding,
+    ))
+}
+
+/// [`conv2d`] made of burn's operators, for devices without own kernels.
+pub fn conv2d_plain(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    dilation: [usize; 2],
+    padding: Padding,
+) -> Tensor<4> {
+    let [_, _, height, width] = weight.dims();
+    let zeros = padding.zeros([height, width], dilation).map(Into::into);
+    let options = ConvOptions::new_with_padding([1, 1], zeros, dilation, 1);
+    let input = input.permute([0, 3, 1, 2]); // [batch, channels, height, width]
+    burn::tensor::module::conv2d(input, weight, Some(bias), options).permute([0, 2, 3, 1])
+}
+
+fn assert_channels(input: &Tensor<4>, weight: &Tensor<4>, bias: &Tensor<1>) {
     let [_, _, _, channels] = input.dims();
     let [out_channels, in_channels, ..] = weight.dims();
     assert_eq!(
@@ -63,32 +114,54 @@ pub fn conv2d(
         [out_channels],
         "channels of the bias and of the weight"
     );
-    if !has_kernels(&input) {
-        return conv2d_plain(input, weight, bias, dilation);
-    }
-    Tensor::from_dispatch(<Dispatch as ConvolutionBackend>::channels_last_convolution(
-        input.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-        dilation,
-    ))
 }
 
-/// [`conv2d`] made of burn's operators, for devices without own kernels.
-pub fn conv2d_plain(
+/// A normalisation by given statistics, each tensor `[channels]`.
+#[derive(Clone, Debug)]
+pub struct FixedNorm {
+    pub weight: Tensor<1>,
+    pub bias: Tensor<1>,
+    pub mean: Tensor<1>,
+    pub variance: Tensor<1>,
+    pub epsilon: f64,
+}
+
+/// [`conv2d`], then a normalisation by given statistics, ReLU, and the largest of every `window` of height by width.
+pub fn conv2d_norm_relu_pool(
     input: Tensor<4>,
     weight: Tensor<4>,
     bias: Tensor<1>,
     dilation: [usize; 2],
+    padding: Padding,
+    norm: FixedNorm,
+    window: [usize; 2],
 ) -> Tensor<4> {
-    let [_, _, height, width] = weight.dims();
-    let padding = [(height, dilation[0]), (width, dilation[1])].map(|(kernel, dilation)| {
-        let span = dilation * (kernel - 1);
-        (span / 2, span - span / 2)
-    });
-    let options = ConvOptions::new_with_padding([1, 1], padding, dilation, 1);
-    let input = input.permute([0, 3, 1, 2]); // [batch, channels, height, width]
-    burn::tensor::module::conv2d(input, weight, Some(bias), options).permute([0, 2, 3, 1])
+    assert_channels(&input, &weight, &bias);
+    if !has_kernels(&input) || input.device().is_autodiff() {
+        let output = conv2d(input, weight, bias, dilation, padding);
+        let FixedNorm {
+            weight,
+            bias,
+            mean,
+            variance,
+            epsilon,
+        } = norm;
+        let output = batch_norm(output, weight, bias, mean, variance, epsilon, true);
+        return max_pool(output, window);
+    }
+    Tensor::from_dispatch(<Dispatch as InferenceBackend>::channels_last_block(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        norm.weight.into_dispatch(),
+        norm.bias.into_dispatch(),
+        norm.mean.into_dispatch(),
+        norm.variance.into_dispatch(),
+        norm.epsilon,
+        dilation,
+        padding,
+        window,
+    ))
 }
 
 /// `input` […, channels] normalised by its own statistics, then ReLU if `relu`; and mean and unbiased variance `[channels]`, detached.
@@ -198,7 +271,12 @@ fn flex(values: Vec<f32>, shape: impl Into<burn::tensor::Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape.into()))
 }
 
-fn geometry(input: &FlexTensor, weight: &FlexTensor, dilation: [usize; 2]) -> Geometry {
+fn geometry(
+    input: &FlexTensor,
+    weight: &FlexTensor,
+    dilation: [usize; 2],
+    padding: Padding,
+) -> Geometry {
     let ([batch, height, width, in_channels], [out_channels, _, y, x]) =
         (input.shape().dims(), weight.shape().dims());
     Geometry {
@@ -209,6 +287,7 @@ fn geometry(input: &FlexTensor, weight: &FlexTensor, dilation: [usize; 2]) -> Ge
         out_channels,
         kernel: [y, x],
         dilation,
+        padding: padding.zeros([y, x], dilation),
     }
 }
 
@@ -218,8 +297,9 @@ impl ConvolutionBackend for Flex {
         weight: FlexTensor,
         bias: FlexTensor,
         dilation: [usize; 2],
+        padding: Padding,
     ) -> FlexTensor {
-        let geometry = geometry(&input, &weight, dilation);
+        let geometry = geometry(&input, &weight, dilation, padding);
         let output = with_floats(&input, |input| {
             with_floats(&weight, |weight| {
                 with_floats(&bias, |bias| {
@@ -227,14 +307,11 @@ impl ConvolutionBackend for Flex {
                 })
             })
         });
-        let Geometry {
-            batch,
-            height,
-            width,
-            out_channels,
-            ..
-        } = geometry;
-        flex(output, [batch, height, width, out_channels])
+        let [height, width] = geometry.output_size();
+        flex(
+            output,
+            [geometry.batch, height, width, geometry.out_channels],
+        )
     }
 
     fn channels_last_batch_norm(
@@ -287,5 +364,37 @@ impl InferenceBackend for Flex {
         let normaliser = Normaliser::new(&mean, &variance, &weight, &bias, epsilon);
         let output = with_floats(&input, |input| normaliser.apply(input, relu));
         flex(output, input.shape())
+    }
+
+    fn channels_last_block(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        epsilon: f64,
+        dilation: [usize; 2],
+        padding: Padding,
+        window: [usize; 2],
+    ) -> FlexTensor {
+        let geometry = geometry(&input, &weight, dilation, padding);
+        let [bias, scale, shift, mean, variance] = [bias, scale, shift, mean, variance]
+            .map(|tensor| with_floats(&tensor, <[f32]>::to_vec));
+        let normaliser = Normaliser::new(&mean, &variance, &scale, &shift, epsilon);
+        let (weight, bias) = with_floats(&weight, |weight| normaliser.fold(weight, &bias));
+        let output = with_floats(&input, |input| {
+            kernel::forward_relu_pool(&geometry, window, input, &weight, &bias)
+        });
+        let [height, width] = geometry.output_size();
+        let [rows, columns] = window;
+        let shape = [
+            geometry.batch,
+            height / rows,
+            width / columns,
+            geometry.out_channels,
+        ];
+        flex(output, shape)
     }
 }

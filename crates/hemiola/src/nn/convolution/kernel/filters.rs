@@ -35,7 +35,7 @@ impl Filters {
     pub fn pack(level: Level, geometry: &Geometry, weight: &[f32], bias: Option<&[f32]>) -> Self {
         let blocks = blocks(level, geometry.out_channels);
         let area = geometry.kernel[0] * geometry.kernel[1];
-        let taps = area * geometry.in_channels;
+        let taps = geometry.taps();
         let lanes: usize = blocks.iter().map(|block| block.lanes).sum();
         let mut packed = vec![0.0; taps * lanes];
         for block in &blocks {
@@ -66,7 +66,7 @@ impl Filters {
 /// The inverse of [`Filters::pack`].
 pub(super) fn unpack(geometry: &Geometry, blocks: &[Block], packed: &[f32]) -> Vec<f32> {
     let area = geometry.kernel[0] * geometry.kernel[1];
-    let taps = area * geometry.in_channels;
+    let taps = geometry.taps();
     let mut weight = vec![0.0; geometry.weight_len()];
     for block in blocks {
         let packed = &packed[block.first * taps..];

@@ -12,20 +12,20 @@ use burn::backend::{Flex, TensorMetadata};
 
 use super::{ConvolutionBackend, flex, geometry, normalise, with_floats};
 use crate::nn::convolution::batch_norm::{self, Statistics};
-use crate::nn::convolution::kernel;
+use crate::nn::convolution::kernel::{self, Padding};
 
 #[derive(Debug)]
 struct ConvolutionGradient;
 
 impl Backward<Flex, 3> for ConvolutionGradient {
-    /// Input, weight, dilation.
-    type State = (FlexTensor, FlexTensor, [usize; 2]);
+    /// Input, weight, dilation, padding.
+    type State = (FlexTensor, FlexTensor, [usize; 2], Padding);
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [of_input, of_weight, of_bias] = ops.parents;
         let slope = gradients.consume::<Flex>(&ops.node);
-        let (input, weight, dilation) = ops.state;
-        let geometry = geometry(&input, &weight, dilation);
+        let (input, weight, dilation, padding) = ops.state;
+        let geometry = geometry(&input, &weight, dilation, padding);
         with_floats(&slope, |slope| {
             if of_weight.is_some() || of_bias.is_some() {
                 let (to_weight, to_bias) = with_floats(&input, |input| {
@@ -102,6 +102,7 @@ impl<C: CheckpointStrategy> ConvolutionBackend for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         dilation: [usize; 2],
+        padding: Padding,
     ) -> FloatTensor<Self> {
         let prepared = ConvolutionGradient
             .prepare::<C>([input.node(), weight.node(), bias.node()])
@@ -112,9 +113,12 @@ impl<C: CheckpointStrategy> ConvolutionBackend for Autodiff<Flex, C> {
             weight.into_primitive(),
             bias.into_primitive(),
         );
-        let output = Flex::channels_last_convolution(input.clone(), weight.clone(), bias, dilation);
+        let output =
+            Flex::channels_last_convolution(input.clone(), weight.clone(), bias, dilation, padding);
         match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((input, weight, dilation), output),
+            OpsKind::Tracked(prepared) => {
+                prepared.finish((input, weight, dilation, padding), output)
+            }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
     }
