@@ -7,14 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::formats::{parse_toml, toml_fault};
+use crate::models::harmonic_cnn::HarmonicCnnConfig;
+use crate::models::music_cnn::MusicCnnConfig;
 use crate::training::run::{Report, RunState};
 use crate::training::transcription::TranscriptionRecipe;
+use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe};
 
 /// What a recipe trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "architecture", rename_all = "kebab-case")]
 pub enum Recipe {
     MusicTranscriptionRnn(Box<TranscriptionRecipe>),
+    MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
+    HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
+    RealTimeMusicRnn(Box<ChromaRecipe>),
+    ContrastiveEncoder(Box<ContrastiveRecipe>),
 }
 
 /// A recipe of one architecture.
@@ -154,6 +161,10 @@ impl Recipe {
     pub fn inner(&self) -> &dyn ModelRecipe {
         match self {
             Recipe::MusicTranscriptionRnn(recipe) => recipe.as_ref(),
+            Recipe::MusicCnn(recipe) => recipe.as_ref(),
+            Recipe::HarmonicCnn(recipe) => recipe.as_ref(),
+            Recipe::RealTimeMusicRnn(recipe) => recipe.as_ref(),
+            Recipe::ContrastiveEncoder(recipe) => recipe.as_ref(),
         }
     }
 }
@@ -215,7 +226,9 @@ dev = "dev"
         .unwrap();
         assert_eq!(recipe.run().steps, 7);
         assert_eq!(recipe.run().output, PathBuf::from("runs/x"));
-        let Recipe::MusicTranscriptionRnn(recipe) = recipe;
+        let Recipe::MusicTranscriptionRnn(recipe) = recipe else {
+            panic!("another architecture");
+        };
         assert_eq!(recipe.model.hidden_dim, 8);
     }
 
