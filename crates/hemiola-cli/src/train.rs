@@ -37,6 +37,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     );
     let shown = bar.clone();
     let report = Arc::new(move |event: RunEvent| match event {
+        RunEvent::Note(note) => shown.suspend(|| eprintln!("note: {note}")),
         RunEvent::Step {
             step,
             steps: _,

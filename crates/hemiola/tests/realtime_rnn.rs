@@ -7,10 +7,11 @@ use std::path::Path;
 use hemiola::Device;
 use hemiola::burn::tensor::{Distribution, Tensor};
 use hemiola::checkpoint::{
-    Architecture, Card, CheckpointFiles, Import, NoTask, Precision, TensorFile, load, load_tensors,
+    Architecture, Card, CheckpointFiles, Import, Precision, TensorFile, load, load_tensors,
     named_tensors, read_config, save,
 };
 use hemiola::models::realtime_rnn::{N_CHROMA, RealTimeMusicRnn, RealTimeMusicRnnConfig};
+use hemiola::tasks::chroma::ChromaConfig;
 use proptest::prelude::*;
 
 const TOLERANCE: f32 = 1e-5;
@@ -203,7 +204,7 @@ fn a_checkpoint_gives_back_the_model_and_tells_its_sizes() {
         path,
         &original,
         &config,
-        &NoTask {},
+        &ChromaConfig::default(),
         &Card::default(),
         Precision::Float32,
     )

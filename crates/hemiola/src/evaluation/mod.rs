@@ -1,8 +1,9 @@
-//! Metrics equal to mir_eval 0.8 (Raffel et al., "mir_eval: a transparent implementation of common MIR metrics", ISMIR 2014).
+//! Metrics equal to mir_eval 0.8 (Raffel et al., "mir_eval: a transparent implementation of common MIR metrics", ISMIR 2014), and those of classes and rankings equal to scikit-learn's ([`classification`]).
 //!
 //! Every `evaluate` returns a struct that serialises with mir_eval's metric names.
 //! An empty reference or estimate scores zero.
 
+pub mod classification;
 pub mod frames;
 mod matching;
 pub mod multipitch;

@@ -1,4 +1,7 @@
 //! From a file to a result.
 
+pub mod chroma;
+pub mod classify;
+pub mod embed;
 pub mod note_decoding;
 pub mod transcribe;

@@ -1,15 +1,25 @@
 //! Recipes, losses, the training run and its resumption.
 
+mod chroma;
+mod classifier;
+mod clips;
+mod contrastive;
 pub mod loader;
 pub mod objective;
+mod preset;
 mod quiet;
 pub mod recipe;
+mod recordings;
 pub mod run;
 pub mod scalars;
 pub mod schedule;
 pub mod symbolic;
 pub mod transcription;
 
+pub use chroma::{ChromaData, ChromaRecipe};
+pub use classifier::ClassifierRecipe;
+pub use clips::ClipsData;
+pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
 pub use recipe::Recipe;
 
 use std::sync::Arc;

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::formats::{parse_toml, toml_fault};
+use crate::models::harmonic_cnn::HarmonicCnnConfig;
+use crate::models::music_cnn::MusicCnnConfig;
 use crate::training::run::{Report, RunState};
 use crate::training::symbolic::music_bert::MusicBertRecipe;
 use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
 use crate::training::symbolic::music_vae::MusicVaeRecipe;
 use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
+use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe};
 
 /// What a recipe trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +26,10 @@ pub enum Recipe {
     MusicBert(Box<MusicBertRecipe>),
     MusicVae(Box<MusicVaeRecipe>),
     ChordProgressionGnn(Box<ChordProgressionRecipe>),
+    MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
+    HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
+    RealTimeMusicRnn(Box<ChromaRecipe>),
+    ContrastiveEncoder(Box<ContrastiveRecipe>),
 }
 
 /// A recipe of one architecture.
@@ -166,6 +173,10 @@ impl Recipe {
             Recipe::MusicBert(recipe) => recipe.as_ref(),
             Recipe::MusicVae(recipe) => recipe.as_ref(),
             Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
+            Recipe::MusicCnn(recipe) => recipe.as_ref(),
+            Recipe::HarmonicCnn(recipe) => recipe.as_ref(),
+            Recipe::RealTimeMusicRnn(recipe) => recipe.as_ref(),
+            Recipe::ContrastiveEncoder(recipe) => recipe.as_ref(),
         }
     }
 }

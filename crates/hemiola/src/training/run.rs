@@ -47,6 +47,8 @@ pub type Report = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
 /// What a run tells while it goes on.
 #[derive(Debug, Clone, Copy)]
 pub enum RunEvent<'a> {
+    /// Something about the data, before the first step.
+    Note(&'a str),
     /// A step was made.
     Step {
         step: usize,

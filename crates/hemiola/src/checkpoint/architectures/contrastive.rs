@@ -5,14 +5,15 @@ use burn::tensor::Device;
 use super::Shapes;
 use super::music_cnn::{bands, trunk_sizes};
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
 use crate::models::contrastive::{ContrastiveEncoder, ContrastiveEncoderConfig};
+use crate::tasks::embed::EmbedderConfig;
 
 impl Architecture for ContrastiveEncoder {
     const NAME: &'static str = "contrastive-encoder";
     type Config = ContrastiveEncoderConfig;
-    type Task = NoTask;
+    type Task = EmbedderConfig;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -37,7 +38,7 @@ impl Importable for ContrastiveEncoder {
         let assumed = vec![bands(model.n_mels)];
         Ok(Imported {
             model,
-            task: NoTask {},
+            task: EmbedderConfig::default(),
             assumed,
         })
     }

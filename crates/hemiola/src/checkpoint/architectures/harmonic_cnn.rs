@@ -3,15 +3,18 @@
 use burn::tensor::Device;
 
 use super::Shapes;
+use super::music_cnn::classes;
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
+use crate::features::ConstantQConfig;
 use crate::models::harmonic_cnn::{HarmonicCnn, HarmonicCnnConfig};
+use crate::tasks::classify::ClassifierConfig;
 
 impl Architecture for HarmonicCnn {
     const NAME: &'static str = "harmonic-cnn";
     type Config = HarmonicCnnConfig;
-    type Task = NoTask;
+    type Task = ClassifierConfig<ConstantQConfig>;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -37,13 +40,24 @@ impl Importable for HarmonicCnn {
             combined,
             ..HarmonicCnnConfig::default()
         };
-        let assumed = vec![format!(
-            "an input of {} bins to the octave (bins_per_octave), the tutorial's number",
-            model.bins_per_octave
-        )];
+        let assumed = vec![
+            format!(
+                "an input of {} bins to the octave (bins_per_octave), the tutorial's number",
+                model.bins_per_octave
+            ),
+            classes(n_classes),
+        ];
+        let features = ConstantQConfig {
+            n_bins,
+            bins_per_octave: model.bins_per_octave,
+            ..ConstantQConfig::harmonic_cnn()
+        };
         Ok(Imported {
             model,
-            task: NoTask {},
+            task: ClassifierConfig {
+                features,
+                ..ClassifierConfig::default()
+            },
             assumed,
         })
     }

@@ -4,14 +4,16 @@ use burn::tensor::Device;
 
 use super::Shapes;
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
+use crate::features::MelConfig;
 use crate::models::music_cnn::{MusicCnn, MusicCnnConfig};
+use crate::tasks::classify::{CLIP_S, ClassifierConfig};
 
 impl Architecture for MusicCnn {
     const NAME: &'static str = "music-cnn";
     type Config = MusicCnnConfig;
-    type Task = NoTask;
+    type Task = ClassifierConfig<MelConfig>;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -36,10 +38,11 @@ impl Importable for MusicCnn {
         let assumed = vec![
             bands(model.n_mels),
             "pooling \"average\" and output \"clip\", the tutorial's".into(),
+            classes(n_classes),
         ];
         Ok(Imported {
             model,
-            task: NoTask {},
+            task: ClassifierConfig::default(),
             assumed,
         })
     }
@@ -61,6 +64,14 @@ pub(super) fn trunk_sizes(
     ];
     let [hidden, _] = shapes.get(&format!("{prefix}attention.0.weight"))?;
     Ok((channels, hidden))
+}
+
+/// What is assumed of the classes and the clips.
+pub(super) fn classes(n_classes: usize) -> String {
+    format!(
+        "classes without names (\"class 0\" to \"class {}\"), clips of {CLIP_S} s",
+        n_classes.saturating_sub(1)
+    )
 }
 
 /// What is assumed of the input.

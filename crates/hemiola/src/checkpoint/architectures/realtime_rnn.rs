@@ -4,14 +4,16 @@ use burn::tensor::Device;
 
 use super::Shapes;
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
+use crate::features::MelConfig;
 use crate::models::realtime_rnn::{RealTimeMusicRnn, RealTimeMusicRnnConfig};
+use crate::tasks::chroma::ChromaConfig;
 
 impl Architecture for RealTimeMusicRnn {
     const NAME: &'static str = "real-time-music-rnn";
     type Config = RealTimeMusicRnnConfig;
-    type Task = NoTask;
+    type Task = ChromaConfig;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -33,7 +35,12 @@ impl Importable for RealTimeMusicRnn {
                 hidden_dim,
                 n_layers: shapes.count("gru.weight_ih_l", ""),
             },
-            task: NoTask {},
+            task: ChromaConfig {
+                features: MelConfig {
+                    n_mels: input_dim,
+                    ..MelConfig::default()
+                },
+            },
             assumed: Vec::new(),
         })
     }

@@ -1,7 +1,6 @@
 //! Training of [`MusicTranscriptionRnn`] on rendered performances.
 
 mod loss;
-mod recordings;
 mod segments;
 mod tuning;
 

@@ -1,17 +1,16 @@
 //! Examples: augmented excerpts of performances with their targets per key and frame.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::TranscriptionRecipe;
-use super::recordings::{self, Recording};
-use crate::augment::WaveformAugment;
 use crate::datasets::cache::LabelledNote;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::features::{Frames, LogFrequency, LogFrequencyConfig, extract};
 use crate::models::transcription_rnn::{LOWEST_PITCH, N_KEYS};
 use crate::music::Note;
+use crate::training::recordings::{self, Cut, Ends, Excerpts};
 use crate::training::run::step_seed;
 
 /// Half the base of an onset's triangle, in frames.
@@ -66,14 +65,11 @@ impl TranscriptionBatch {
 
 /// Where excerpts come from.
 pub struct SegmentSource {
-    recordings: Vec<Recording>,
-    /// Running total of samples, for choosing in proportion to length.
-    ends: Vec<u64>,
+    excerpts: Excerpts,
+    cut: Cut,
     features: LogFrequencyConfig,
     /// Cloned for every batch: its tables take longer to make than a batch.
     extractor: LogFrequency,
-    augment: WaveformAugment,
-    segment_frames: usize,
     batch_size: usize,
     seed: u64,
 }
@@ -81,38 +77,21 @@ pub struct SegmentSource {
 impl SegmentSource {
     /// Finds and checks the recipe's training music.
     pub fn open(recipe: &TranscriptionRecipe) -> Result<Self> {
-        let mut recordings = Vec::new();
-        for folder in recipe.data.renditions.paths() {
-            recordings.extend(recordings::training(
-                folder,
-                *folder == recipe.data.dev,
-                recipe.features.sample_rate,
-                &recipe.run.output.join("cache"),
-            )?);
-        }
-        recordings.retain(|r| r.n_samples > 0);
-        if recordings.is_empty() {
-            return Err(Error::config(format!(
-                "data.renditions: no recordings with notes in {:?}; render some with \
-                 `hemiola data render`, or name a folder of x.wav + x.mid pairs",
-                recipe.data.renditions.paths()
-            )));
-        }
-        let mut total = 0;
-        let ends = recordings
-            .iter()
-            .map(|r| {
-                total += r.n_samples as u64;
-                total
-            })
-            .collect();
+        let features = recipe.features.clone();
         Ok(Self {
-            recordings,
-            ends,
-            features: recipe.features.clone(),
-            extractor: LogFrequency::new(&recipe.features)?,
-            augment: recipe.augment.clone(),
-            segment_frames: recipe.data.segment_frames,
+            excerpts: Excerpts::open(
+                recipe.data.renditions.paths(),
+                &recipe.data.dev,
+                features.sample_rate,
+                &recipe.run.output.join("cache"),
+            )?,
+            cut: Cut {
+                frames: recipe.data.segment_frames,
+                longest_window: features.longest_window(),
+                augment: recipe.augment.clone(),
+            },
+            extractor: LogFrequency::new(&features)?,
+            features,
             batch_size: recipe.run.batch_size,
             seed: recipe.run.seed,
         })
@@ -120,8 +99,7 @@ impl SegmentSource {
 
     /// Hours of music.
     pub fn hours(&self) -> f64 {
-        let samples = self.ends.last().copied().unwrap_or(0) as f64;
-        samples / f64::from(self.features.sample_rate) / 3600.0
+        self.excerpts.n_samples() as f64 / f64::from(self.features.sample_rate) / 3600.0
     }
 
     /// Batch `number` of the run, always the same one.
@@ -129,51 +107,23 @@ impl SegmentSource {
         let mut rng = ChaCha8Rng::seed_from_u64(step_seed(self.seed ^ 0x5E6_3E47, number));
         let mut batch = TranscriptionBatch {
             batch: self.batch_size,
-            time: self.segment_frames,
+            time: self.cut.frames,
             features: Vec::new(),
             targets: Targets::default(),
         };
         let mut extractor = self.extractor.clone();
         for _ in 0..self.batch_size {
-            let at = rng.random_range(0..self.ends[self.ends.len() - 1]);
-            let recording = &self.recordings[self.ends.partition_point(|&end| end <= at)];
-            self.example(recording, &mut extractor, &mut rng, &mut batch)?;
+            let excerpt = self.excerpts.draw(&self.cut, &mut extractor, &mut rng)?;
+            batch.features.extend(excerpt.features);
+            add_targets(
+                excerpt.notes,
+                excerpt.start_s,
+                self.cut.frames,
+                self.features.frames_per_second(),
+                &mut batch.targets,
+            );
         }
         Ok(batch)
-    }
-
-    fn example(
-        &self,
-        recording: &Recording,
-        extractor: &mut LogFrequency,
-        rng: &mut ChaCha8Rng,
-        batch: &mut TranscriptionBatch,
-    ) -> Result<()> {
-        let hop = self.features.hop_length;
-        // Frames at the edges see the sound around the excerpt, as they do in a recording.
-        let context = self.features.longest_window().div_ceil(2 * hop);
-        let length = (self.segment_frames + 2 * context) * hop;
-        let latest = recording
-            .n_samples
-            .saturating_sub(self.segment_frames * hop);
-        let first = rng.random_range(0..=latest);
-        let mut samples = recording.read(first as i64 - (context * hop) as i64, length)?;
-        self.augment
-            .apply(&mut samples, self.features.sample_rate, rng);
-        samples.resize(length, 0.0);
-        let frames = extract(extractor, &samples);
-        for frame in context..context + self.segment_frames {
-            batch.features.extend_from_slice(frames.frame(frame));
-        }
-        let start_s = first as f64 / f64::from(self.features.sample_rate);
-        add_targets(
-            &recording.notes,
-            start_s,
-            self.segment_frames,
-            self.features.frames_per_second(),
-            &mut batch.targets,
-        );
-        Ok(())
     }
 }
 
@@ -238,16 +188,8 @@ pub struct DevRecording {
 
 pub(super) fn dev_recordings(recipe: &TranscriptionRecipe) -> Result<Vec<DevRecording>> {
     let mut extractor = LogFrequency::new(&recipe.features)?;
-    let references = recordings::references(
-        &recipe.data.dev,
-        recipe.data.renditions.paths().contains(&recipe.data.dev),
-    )?;
-    if references.is_empty() {
-        return Err(Error::input(
-            &recipe.data.dev,
-            "data.dev holds no recording of the dev part; of x.wav + x.mid pairs every tenth from the fourth on is",
-        ));
-    }
+    let shared = recipe.data.renditions.paths().contains(&recipe.data.dev);
+    let references = recordings::references(&recipe.data.dev, shared, Ends::Damped)?;
     references
         .into_iter()
         .map(|reference| {

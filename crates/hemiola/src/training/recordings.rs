@@ -3,20 +3,25 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
 use crate::audio::{WavFormat, read_mono, write_wav};
+use crate::augment::WaveformAugment;
 use crate::datasets::cache::{self, LabelledNote};
 use crate::datasets::maps::Maps;
 use crate::datasets::pairs::Pairs;
 use crate::datasets::{DataSet, Item, Split};
 use crate::error::{Error, Result};
+use crate::features::{FrameExtractor, extract};
 use crate::music::Note;
 
 /// A recording to learn from: 16-bit mono WAV at the model's rate, and its notes in order of onset.
 #[derive(Debug, Clone)]
-pub(super) struct Recording {
+struct Recording {
     path: PathBuf,
-    pub n_samples: usize,
-    pub notes: Vec<LabelledNote>,
+    n_samples: usize,
+    notes: Vec<LabelledNote>,
 }
 
 impl Recording {
@@ -42,7 +47,7 @@ impl Recording {
     }
 
     /// `length` samples from `first` on, with silence before the beginning and after the end.
-    pub fn read(&self, first: i64, length: usize) -> Result<Vec<f32>> {
+    fn read(&self, first: i64, length: usize) -> Result<Vec<f32>> {
         let fail = |e: hound::Error| Error::input(&self.path, e.to_string());
         let mut samples = vec![0.0; (-first).clamp(0, length as i64) as usize];
         let mut reader = hound::WavReader::open(&self.path).map_err(fail)?;
@@ -64,7 +69,7 @@ impl Recording {
 ///
 /// Of recordings with notes, all; where the same folder serves as dev set (`shared`), all but every tenth.
 /// Recordings in other formats are decoded once into `decoded`.
-pub(super) fn training(
+fn training(
     folder: &Path,
     shared: bool,
     sample_rate: u32,
@@ -112,6 +117,94 @@ pub(super) fn training(
         .collect()
 }
 
+/// Music to draw excerpts from.
+#[derive(Debug)]
+pub(super) struct Excerpts {
+    recordings: Vec<Recording>,
+    /// Running total of samples, for choosing in proportion to length.
+    ends: Vec<u64>,
+}
+
+/// Some frames of a recording.
+#[derive(Debug)]
+pub(super) struct Excerpt<'a> {
+    /// Row-major [frames, bins].
+    pub features: Vec<f32>,
+    /// Of the whole recording.
+    pub notes: &'a [LabelledNote],
+    /// When the first frame is.
+    pub start_s: f64,
+}
+
+/// How excerpts are cut.
+#[derive(Debug, Clone)]
+pub(super) struct Cut {
+    pub frames: usize,
+    /// Samples under the longest window: frames at the edges see the sound around the excerpt, as they do in a recording.
+    pub longest_window: usize,
+    pub augment: WaveformAugment,
+}
+
+impl Excerpts {
+    /// Finds and checks the training part of folders of renditions or pairs, of which `dev` may be one.
+    ///
+    /// # Errors
+    /// When a folder cannot be read, or there is no music in them.
+    pub fn open(folders: &[PathBuf], dev: &Path, sample_rate: u32, decoded: &Path) -> Result<Self> {
+        let mut recordings = Vec::new();
+        for folder in folders {
+            recordings.extend(training(folder, *folder == *dev, sample_rate, decoded)?);
+        }
+        recordings.retain(|r| r.n_samples > 0);
+        if recordings.is_empty() {
+            return Err(Error::config(format!(
+                "data.renditions: no recordings with notes in {folders:?}; render some with \
+                 `hemiola data render`, or name a folder of x.wav + x.mid pairs"
+            )));
+        }
+        let mut total = 0;
+        let ends = recordings
+            .iter()
+            .map(|r| {
+                total += r.n_samples as u64;
+                total
+            })
+            .collect();
+        Ok(Self { recordings, ends })
+    }
+
+    /// How many samples there are.
+    pub fn n_samples(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// An excerpt from anywhere, varied.
+    pub fn draw(
+        &self,
+        cut: &Cut,
+        extractor: &mut impl FrameExtractor,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Excerpt<'_>> {
+        let (hop, sample_rate) = (extractor.hop_length(), extractor.sample_rate());
+        let at = rng.random_range(0..self.n_samples());
+        let recording = &self.recordings[self.ends.partition_point(|&end| end <= at)];
+        let context = cut.longest_window.div_ceil(2 * hop);
+        let length = (cut.frames + 2 * context) * hop;
+        let latest = recording.n_samples.saturating_sub(cut.frames * hop);
+        let first = rng.random_range(0..=latest);
+        let mut samples = recording.read(first as i64 - (context * hop) as i64, length)?;
+        cut.augment.apply(&mut samples, sample_rate, rng);
+        samples.resize(length, 0.0);
+        let frames = extract(extractor, &samples).into_vec();
+        let bins = extractor.n_bins();
+        Ok(Excerpt {
+            features: frames[context * bins..(context + cut.frames) * bins].to_vec(),
+            notes: &recording.notes,
+            start_s: first as f64 / f64::from(sample_rate),
+        })
+    }
+}
+
 /// A name that no other recording has, nor the same one once its file has changed.
 fn decoded_name(item: &Item, audio: &Path) -> Result<String> {
     let fail = |e| Error::io(audio, e);
@@ -127,19 +220,34 @@ fn decoded_name(item: &Item, audio: &Path) -> Result<String> {
 pub(super) struct Reference {
     pub name: String,
     pub audio: PathBuf,
-    /// Ends include the sustain pedal.
+    /// Their ends are as asked for.
     pub notes: Vec<Note>,
 }
 
+/// When a note ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// When its key is released.
+    Released,
+    /// When the sound is damped, be it by the key or by the sustain pedal.
+    Damped,
+}
+
 /// All recordings of a folder; of one that serves as training set too (`shared`), every tenth.
-pub(super) fn references(folder: &Path, shared: bool) -> Result<Vec<Reference>> {
+///
+/// # Errors
+/// When the folder cannot be read, or none of its recordings is of the dev part.
+pub(super) fn references(folder: &Path, shared: bool, ends: Ends) -> Result<Vec<Reference>> {
     let set = recordings(folder)?;
-    set.items()
+    let references: Vec<Reference> = set
+        .items()
         .iter()
         .filter(|item| !shared || item.split == Split::Dev)
         .map(|item| {
-            let notes = match Maps::pedal_notes(item) {
+            let pedal_notes = Maps::pedal_notes(item).filter(|_| ends == Ends::Damped);
+            let notes = match pedal_notes {
                 Some(path) => Maps::read_notes(&path)?,
+                None if ends == Ends::Released => set.read(item)?.notes,
                 None => {
                     let performance = set.read(item)?;
                     let ends = performance.sounding_ends();
@@ -157,7 +265,14 @@ pub(super) fn references(folder: &Path, shared: bool) -> Result<Vec<Reference>> 
                 notes,
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    if references.is_empty() {
+        return Err(Error::input(
+            folder,
+            "data.dev holds no recording of the dev part; of x.wav + x.mid pairs every tenth from the fourth on is",
+        ));
+    }
+    Ok(references)
 }
 
 /// Pairs where the folder holds MIDI files, the MAPS layout otherwise.
