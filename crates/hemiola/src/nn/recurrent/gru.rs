@@ -26,6 +26,7 @@ pub struct GruConfig {
     pub input_size: usize,
     /// Units per direction
     pub hidden_size: usize,
+    /// At least 1
     #[config(default = 1)]
     pub num_layers: usize,
     #[config(default = false)]

@@ -2,8 +2,8 @@
 //!
 //! The pattern has four parts: types of tensors that derive `ExtensionType`; the trait [`RecurrentBackend`], whose
 //! attribute generates its implementation for `Dispatch`; the implementation for `Flex`, which calls a kernel; and the
-//! one for `Autodiff`, which calls it too and registers a [`Backward`] with what the kernel kept. [`lstm`] and [`gru`]
-//! say how a call of theirs looks to the kernel; all else is the same for both.
+//! one for `Autodiff`, which calls it too and registers a [`Backward`] with what the kernel kept. The modules `lstm` and
+//! `gru` say how a call looks to their kernels; all else is the same for both.
 
 use std::fmt::Debug;
 use std::sync::Arc;
