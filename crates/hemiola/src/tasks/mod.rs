@@ -4,4 +4,5 @@ pub mod chroma;
 pub mod classify;
 pub mod embed;
 pub mod note_decoding;
+pub mod sampling;
 pub mod transcribe;
