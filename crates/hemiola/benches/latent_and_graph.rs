@@ -12,6 +12,10 @@ use hemiola::music::chord_graph::{ChordGraph, ChordGraphBatch, ChordGraphConfig,
 use hemiola::nn::evaluation_mode;
 use hemiola::nn::loss::cross_entropy;
 
+/// The program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const GRAPHS: usize = 32;
 const CHORDS: usize = 50;
 
@@ -60,8 +64,8 @@ fn vae<const D: usize>(criterion: &mut Criterion, name: &str, shape: [usize; D])
 }
 
 /// Triads whose roots go up in fourths, turned after every seventh chord; every fifth is minor.
-fn progression(graph: usize) -> ChordGraph {
-    let chords = (0..CHORDS).map(|i| {
+fn progression(graph: usize, chords: usize) -> ChordGraph {
+    let chords = (0..chords).map(|i| {
         let root = ((graph + 5 * i + 2 * (i / 7)) % 12) as u8;
         let third = if i % 5 == 4 { 3 } else { 4 };
         let tones = [root, (root + third) % 12, (root + 7) % 12];
@@ -74,8 +78,9 @@ fn progression(graph: usize) -> ChordGraph {
 fn gnn(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chord_gnn");
     group.sample_size(30);
-    let graphs: Vec<_> = (0..GRAPHS).map(progression).collect();
-    let batch = ChordGraphBatch::new(&graphs).unwrap();
+    let graphs = || (0..GRAPHS).map(|graph| progression(graph, CHORDS));
+    let batch: Vec<_> = graphs().collect();
+    let batch = ChordGraphBatch::new(&batch).unwrap();
     println!("{} chords, {} edges", batch.nodes.len(), batch.edges.len());
     let config = ChordProgressionGnnConfig::default();
     let device = Device::flex();
@@ -84,6 +89,13 @@ fn gnn(criterion: &mut Criterion) {
     group.bench_function("inference", |bencher| {
         bencher.iter(|| {
             let batch = GraphBatch::of_chords(&batch, &device).unwrap();
+            model.forward(&batch).unwrap().graph_logits.into_data()
+        });
+    });
+    let long = ChordGraphBatch::new([&progression(0, 10_000)]).unwrap();
+    group.bench_function("inference, one graph of 10 000 chords", |bencher| {
+        bencher.iter(|| {
+            let batch = GraphBatch::of_chords(&long, &device).unwrap();
             model.forward(&batch).unwrap().graph_logits.into_data()
         });
     });
@@ -100,7 +112,7 @@ fn gnn(criterion: &mut Criterion) {
         });
     });
     group.bench_function("graphs of progressions", |bencher| {
-        bencher.iter(|| (0..GRAPHS).map(progression).collect::<Vec<_>>());
+        bencher.iter(|| graphs().collect::<Vec<_>>());
     });
     group.finish();
 }

@@ -67,7 +67,7 @@ proptest! {
         let mut parts = Vec::new();
         let mut start = 0;
         for &len in &chunks {
-            let chunk = x.clone().narrow(1, start, len);
+            let chunk = x.clone().slice([0..batch, start..start + len]);
             let (output, next) = model.forward_with_state(chunk, state);
             prop_assert_eq!(output.logits.dims(), [batch, len, N_CHROMA]);
             parts.push(output.chroma());

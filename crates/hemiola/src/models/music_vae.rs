@@ -9,11 +9,12 @@ mod interpolation;
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::nn::linear::operator::{linear, linear_relu};
 use crate::nn::loss::bce_with_logits;
 use crate::nn::recurrent::{Lstm, LstmConfig};
 
@@ -83,25 +84,22 @@ impl MusicVaeConfig {
             hidden_dim,
             hierarchical,
         } = *self;
-        let linear = |from, to| LinearConfig::new(from, to).init(device);
+        let dense = |from, to| LinearConfig::new(from, to).init(device);
         let half = latent_dim / 2;
         let lstm = |config: LstmConfig| hierarchical.then(|| config.init(device));
         Ok(MusicVae {
-            encoder: (
-                linear(input_dim, hidden_dim),
-                linear(hidden_dim, hidden_dim),
-            ),
+            encoder: (dense(input_dim, hidden_dim), dense(hidden_dim, hidden_dim)),
             encoder_rnn: lstm(LstmConfig::new(hidden_dim, hidden_dim / 2).with_bidirectional(true)),
-            fc_mu: linear(hidden_dim, latent_dim),
-            fc_logvar: linear(hidden_dim, latent_dim),
+            fc_mu: dense(hidden_dim, latent_dim),
+            fc_logvar: dense(hidden_dim, latent_dim),
             conductor: LstmConfig::new(latent_dim, half)
                 .with_num_layers(CONDUCTOR_LAYERS)
                 .init(device),
             frame_rnn: lstm(LstmConfig::new(half, half)),
             decoder: (
-                linear(latent_dim, hidden_dim),
-                linear(hidden_dim, hidden_dim),
-                linear(hidden_dim, input_dim),
+                dense(latent_dim, hidden_dim),
+                dense(hidden_dim, hidden_dim),
+                dense(hidden_dim, input_dim),
             ),
             input_dim,
             latent_dim,
@@ -164,18 +162,23 @@ impl MusicVae {
         self.check_input(&shape)?;
         let batch = shape[0];
         let frames: usize = shape[1..D - 1].iter().product();
-        let x = x.reshape([batch * frames, self.input_dim]);
-        let h = relu(self.encoder.0.forward(x));
-        let mut h = relu(self.encoder.1.forward(h)); // [batch · frames, hidden]
+        // Frame by frame, as the LSTM goes, which needs no copy of the wider encoding then.
+        let x = x
+            .reshape([batch, frames, self.input_dim])
+            .swap_dims(0, 1)
+            .reshape([frames * batch, self.input_dim]);
+        let h = linear_relu(&self.encoder.0, x);
+        let mut h = linear_relu(&self.encoder.1, h); // [frames · batch, hidden]
         if let Some(rnn) = &self.encoder_rnn {
             let [_, hidden] = h.dims();
-            let (_, last) = rnn.forward_with_state(h.reshape([batch, frames, hidden]), None);
+            let h_of_batch = h.reshape([frames, batch, hidden]).swap_dims(0, 1);
+            let (_, last) = rnn.forward_with_state(h_of_batch, None);
             // The last states of both directions side by side.
             h = last.hidden.swap_dims(0, 1).reshape([batch, hidden]);
         }
         Ok(Posterior {
-            mu: self.fc_mu.forward(h.clone()),
-            logvar: self.fc_logvar.forward(h),
+            mu: linear(&self.fc_mu, h.clone()),
+            logvar: linear(&self.fc_logvar, h),
         })
     }
 
@@ -215,16 +218,18 @@ impl MusicVae {
             )));
         }
         let [batch, latent] = z.dims();
-        let rows = batch * segments;
+        let half = latent / 2;
         let z = z.unsqueeze_dim::<3>(1).expand([batch, segments, latent]);
-        let c = self.conductor.forward(z); // [batch, segments, latent / 2]
-        let c = (c.reshape([rows, 1, latent / 2])).expand([rows, frames, latent / 2]);
+        let c = self.conductor.forward(z); // [batch, segments, half]
         // Each segment starts from a state of zero, so that all of them are one batch.
-        let f = frame_rnn.forward(c.clone());
-        let both = Tensor::cat(vec![c, f], 2).reshape([rows * frames, latent]);
+        let rows = batch * segments;
+        let c = (c.reshape([1, rows, half])).expand([frames, rows, half]);
+        let f = frame_rnn.forward(c.clone().swap_dims(0, 1)); // [rows, frames, half]
+        let both = Tensor::cat(vec![c, f.swap_dims(0, 1)], 2); // [frames, rows, latent]
         Ok(self
-            .decode_rows(both)
-            .reshape([batch, segments, frames, self.input_dim]))
+            .decode_rows(both.reshape([frames * rows, latent]))
+            .reshape([frames, batch, segments, self.input_dim])
+            .permute([1, 2, 0, 3]))
     }
 
     /// Encodes, draws with the noise `eps` [batch, latent_dim], and decodes.
@@ -265,9 +270,9 @@ impl MusicVae {
 
     /// [rows, latent_dim] → [rows, input_dim].
     fn decode_rows(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = relu(self.decoder.0.forward(x));
-        let x = relu(self.decoder.1.forward(x));
-        self.decoder.2.forward(x)
+        let x = linear_relu(&self.decoder.0, x);
+        let x = linear_relu(&self.decoder.1, x);
+        linear(&self.decoder.2, x)
     }
 
     fn check_input(&self, shape: &[usize]) -> Result<()> {

@@ -3,6 +3,7 @@
 #[cfg(feature = "neural")]
 pub mod attention;
 pub mod convolution;
+pub mod linear;
 #[cfg(feature = "neural")]
 pub mod loss;
 #[cfg(feature = "neural")]

@@ -13,6 +13,7 @@ mod recordings;
 pub mod run;
 pub mod scalars;
 pub mod schedule;
+pub mod symbolic;
 pub mod transcription;
 
 pub use chroma::{ChromaData, ChromaRecipe};

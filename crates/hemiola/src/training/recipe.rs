@@ -10,6 +10,10 @@ use crate::formats::{parse_toml, toml_fault};
 use crate::models::harmonic_cnn::HarmonicCnnConfig;
 use crate::models::music_cnn::MusicCnnConfig;
 use crate::training::run::{Report, RunState};
+use crate::training::symbolic::music_bert::MusicBertRecipe;
+use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
+use crate::training::symbolic::music_vae::MusicVaeRecipe;
+use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
 use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe};
 
@@ -18,6 +22,10 @@ use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe};
 #[serde(tag = "architecture", rename_all = "kebab-case")]
 pub enum Recipe {
     MusicTranscriptionRnn(Box<TranscriptionRecipe>),
+    MusicTransformer(Box<MusicTransformerRecipe>),
+    MusicBert(Box<MusicBertRecipe>),
+    MusicVae(Box<MusicVaeRecipe>),
+    ChordProgressionGnn(Box<ChordProgressionRecipe>),
     MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
     HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
     RealTimeMusicRnn(Box<ChromaRecipe>),
@@ -161,6 +169,10 @@ impl Recipe {
     pub fn inner(&self) -> &dyn ModelRecipe {
         match self {
             Recipe::MusicTranscriptionRnn(recipe) => recipe.as_ref(),
+            Recipe::MusicTransformer(recipe) => recipe.as_ref(),
+            Recipe::MusicBert(recipe) => recipe.as_ref(),
+            Recipe::MusicVae(recipe) => recipe.as_ref(),
+            Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
             Recipe::MusicCnn(recipe) => recipe.as_ref(),
             Recipe::HarmonicCnn(recipe) => recipe.as_ref(),
             Recipe::RealTimeMusicRnn(recipe) => recipe.as_ref(),

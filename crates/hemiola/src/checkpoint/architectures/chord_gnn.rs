@@ -49,3 +49,45 @@ impl Importable for ChordProgressionGnn {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::named_tensors;
+
+    #[test]
+    fn sizes_are_read_off_tensors_with_pytorchs_names() {
+        for n_node_classes in [0, 9] {
+            let config = ChordProgressionGnnConfig {
+                node_features: 13,
+                hidden_dim: 10,
+                n_classes: 3,
+                n_edge_types: 4,
+                n_node_classes,
+                attention_dim: 8,
+                ..ChordProgressionGnnConfig::default()
+            };
+            let tensors = named_tensors(&config.init(&Device::flex()).unwrap()).unwrap();
+            let shape = |name: &str| {
+                let tensor = tensors.iter().find(|tensor| tensor.name == name);
+                tensor.map(|tensor| tensor.shape.clone())
+            };
+            assert_eq!(shape("conv1.lin.weight"), Some(vec![10, 13]));
+            assert_eq!(shape("conv1.bias"), Some(vec![10]));
+            assert_eq!(shape("attention.2.weight"), Some(vec![1, 8]));
+            assert_eq!(shape("edge_embedding.weight"), Some(vec![4, 10]));
+            let head = shape("node_classifier.weight");
+            assert_eq!(head, (n_node_classes > 0).then(|| vec![9, 10]));
+            let found = ChordProgressionGnn::infer(&TensorFile { tensors });
+            assert_eq!(found.unwrap_or_else(|e| panic!("{e}")).model, config);
+        }
+        let message = match ChordProgressionGnn::infer(&TensorFile::default()) {
+            Ok(_) => panic!("nothing was taken for a model"),
+            Err(message) => message,
+        };
+        assert!(
+            message.contains("is it a ChordProgressionGNN?"),
+            "{message}"
+        );
+    }
+}

@@ -41,3 +41,34 @@ impl Importable for MusicVae {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::named_tensors;
+
+    #[test]
+    fn sizes_are_read_off_tensors_with_pytorchs_names() {
+        for hierarchical in [false, true] {
+            let config = MusicVaeConfig {
+                input_dim: 20,
+                latent_dim: 6,
+                hidden_dim: 10,
+                hierarchical,
+            };
+            let tensors = named_tensors(&config.init(&Device::flex()).unwrap()).unwrap();
+            let shape = |name: &str| {
+                let tensor = tensors.iter().find(|tensor| tensor.name == name);
+                tensor.map(|tensor| tensor.shape.clone())
+            };
+            assert_eq!(shape("encoder.2.weight"), Some(vec![10, 10]));
+            assert_eq!(shape("decoder.4.weight"), Some(vec![20, 10]));
+            assert_eq!(shape("conductor.weight_ih_l1"), Some(vec![12, 3]));
+            let reverse = shape("encoder_rnn.weight_ih_l0_reverse");
+            assert_eq!(reverse, hierarchical.then(|| vec![20, 10]));
+            let found = MusicVae::infer(&TensorFile { tensors }).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(found.model, config);
+            assert_eq!(found.assumed, Vec::<String>::new());
+        }
+    }
+}

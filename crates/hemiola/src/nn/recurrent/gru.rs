@@ -302,7 +302,8 @@ mod tests {
         let (whole, last) = gru.forward_with_state(x.clone(), None);
         let (mut parts, mut state) = (Vec::new(), None);
         for (start, len) in [(0, 4), (4, 0), (4, 1), (5, 6)] {
-            let (part, end) = gru.forward_with_state(x.clone().narrow(1, start, len), state);
+            let (part, end) =
+                gru.forward_with_state(x.clone().slice([0..1, start..start + len]), state);
             parts.push(part);
             state = Some(end);
         }

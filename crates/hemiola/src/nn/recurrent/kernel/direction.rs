@@ -2,7 +2,7 @@
 //! gradients in and out of the packed order.
 
 use super::product::{self, Matrix, Packing, Panels, RowBlock, in_row_blocks, panel_product};
-use super::sequence::{Order, Shape, Slots};
+use super::sequence::{Order, Part, Shape};
 use super::simd::Vector;
 
 /// The parameters of one direction; `gates` is 4 in an LSTM and 3 in a GRU.
@@ -79,68 +79,81 @@ pub(super) fn input_product(
     gates
 }
 
-/// Copies a direction's part of `[directions, batch, hidden]` to the beginnings of rows of `stride` values.
-pub(super) fn put_state(
-    shape: Shape,
-    direction: usize,
-    state: &[f32],
-    rows: &mut [f32],
-    stride: usize,
-) {
-    for b in 0..shape.batch {
-        let from = (direction * shape.batch + b) * shape.hidden;
-        rows[b * stride..][..shape.hidden].copy_from_slice(&state[from..][..shape.hidden]);
+/// Copies a part's rows of `[directions, batch, hidden]` to the beginnings of rows of `stride` values.
+pub(super) fn put_state(part: Part, state: &[f32], rows: &mut [f32], stride: usize) {
+    let hidden = part.shape.hidden;
+    for b in 0..part.shape.batch {
+        rows[b * stride..][..hidden]
+            .copy_from_slice(&state[part.state_row(b) * hidden..][..hidden]);
     }
 }
 
-/// The inverse of [`put_state`]: `[batch, hidden]`.
-pub(super) fn take_state(shape: Shape, rows: &[f32], stride: usize) -> Vec<f32> {
-    (0..shape.batch)
-        .flat_map(|b| rows[b * stride..][..shape.hidden].iter().copied())
+/// The beginnings of a part's rows: `[batch, hidden]`.
+pub(super) fn take_state(part: Part, rows: &[f32], stride: usize) -> Vec<f32> {
+    (0..part.shape.batch)
+        .flat_map(|b| rows[b * stride..][..part.shape.hidden].iter().copied())
         .collect()
 }
 
-/// The hidden states of all frames, directions side by side, `[…, directions · hidden]` in the given order; each
-/// direction has `[time + 1, batch, units]`, see [`Slots`].
-pub(super) fn side_by_side(
+/// The inverse of [`put_state`] for all parts: `[directions, batch, hidden]`.
+pub(super) fn join_states<'a>(
+    shape: Shape,
+    directions: usize,
+    parts: impl IntoIterator<Item = (Part, &'a [f32])>,
+    stride: usize,
+) -> Vec<f32> {
+    let hidden = shape.hidden;
+    let mut state = vec![0.0; directions * shape.batch * hidden];
+    for (part, rows) in parts {
+        for b in 0..part.shape.batch {
+            state[part.state_row(b) * hidden..][..hidden]
+                .copy_from_slice(&rows[b * stride..][..hidden]);
+        }
+    }
+    state
+}
+
+/// The hidden states of all frames, directions side by side, `[…, directions · hidden]` in the given order; a part has
+/// `[time + 1, batch, units]`, see [`Slots`](super::sequence::Slots).
+pub(super) fn side_by_side<'a>(
     packing: Packing,
     shape: Shape,
     order: Order,
-    directions: &[&[f32]],
+    directions: usize,
+    parts: impl IntoIterator<Item = (Part, &'a [f32])>,
 ) -> Vec<f32> {
-    let width = directions.len() * shape.hidden;
+    let hidden = shape.hidden;
+    let width = directions * hidden;
     let units = packing.units();
     let mut y = vec![0.0; shape.frames() * width];
-    for (direction, hidden) in directions.iter().enumerate() {
-        let slots = Slots::new(shape.time, direction == 1);
-        for b in 0..shape.batch {
+    for (part, states) in parts {
+        for b in 0..part.shape.batch {
             for t in 0..shape.time {
-                let from = (slots.after(t) * shape.batch + b) * units;
-                let to = order.row(shape, b, t) * width + direction * shape.hidden;
-                y[to..][..shape.hidden].copy_from_slice(&hidden[from..][..shape.hidden]);
+                let from = (part.slots().after(t) * part.shape.batch + b) * units;
+                let to = part.row(order, b, t) * width + part.direction * hidden;
+                y[to..][..hidden].copy_from_slice(&states[from..][..hidden]);
             }
         }
     }
     y
 }
 
-/// The gradient of a layer's output, of which a direction has a part of each row.
+/// The gradient of a layer's output, of which a part has some of the rows and a piece of each.
 #[derive(Clone, Copy)]
 pub(super) struct OutputSlope<'a> {
-    pub shape: Shape,
+    pub part: Part,
     pub order: Order,
     pub y: &'a [f32],
     pub directions: usize,
-    pub direction: usize,
 }
 
 impl OutputSlope<'_> {
     /// Adds that of one frame of one sequence.
     #[inline(always)]
     pub fn add_to(&self, to: &mut [f32], b: usize, frame: usize) {
-        let hidden = self.shape.hidden;
-        let row = self.order.row(self.shape, b, frame);
-        let start = (row * self.directions + self.direction) * hidden;
+        let hidden = self.part.shape.hidden;
+        let row = self.part.row(self.order, b, frame);
+        let start = (row * self.directions + self.part.direction) * hidden;
         for (to, y) in to.iter_mut().zip(&self.y[start..][..hidden]) {
             *to += y;
         }
@@ -215,7 +228,7 @@ impl RowBlock for AddProduct<'_> {
     }
 }
 
-/// The gradients of one direction's gates before their activations, `[time, batch, gates in packed order]` each.
+/// The gradients of a part's gates before their activations, `[time, batch, gates in packed order]` each.
 #[derive(Clone, Copy)]
 pub(super) struct GateGradients<'a> {
     pub packing: Packing,
@@ -282,12 +295,55 @@ impl GateGradients<'_> {
     }
 }
 
-/// The sum of the directions' gradients of the input, absent where they have none.
-pub(super) fn sum(gradients: impl Iterator<Item = Option<Vec<f32>>>) -> Option<Vec<f32>> {
-    gradients.flatten().reduce(|mut sum, gradient| {
-        for (sum, value) in sum.iter_mut().zip(gradient) {
-            *sum += value;
+impl WeightGradients {
+    fn add(&mut self, other: &Self) {
+        for (sum, values) in [
+            (&mut self.input, &other.input),
+            (&mut self.hidden, &other.hidden),
+            (&mut self.input_bias, &other.input_bias),
+            (&mut self.hidden_bias, &other.hidden_bias),
+        ] {
+            for (sum, value) in sum.iter_mut().zip(values) {
+                *sum += value;
+            }
         }
-        sum
-    })
+    }
+}
+
+/// The gradients of a part, or of a layer, with respect to all that went in.
+pub(super) struct AllGradients<const STATES: usize> {
+    /// `[time, batch, input]`, of a layer in the order of the input; absent if it was not asked for
+    pub x: Option<Vec<f32>>,
+    /// One per direction, of a part its own
+    pub weights: Vec<WeightGradients>,
+    /// Of the initial states, `[directions, batch, hidden]` each, of a part `[batch, hidden]`
+    pub states: [Vec<f32>; STATES],
+}
+
+/// The gradients of a layer from those of its parts.
+pub(super) fn join<const STATES: usize>(
+    shape: Shape,
+    order: Order,
+    directions: usize,
+    parts: Vec<(Part, AllGradients<STATES>)>,
+) -> AllGradients<STATES> {
+    let states = std::array::from_fn(|state| {
+        let rows = (parts.iter()).map(|(part, gradients)| (*part, &gradients.states[state][..]));
+        join_states(shape, directions, rows, shape.hidden)
+    });
+    let mut weights: Vec<WeightGradients> = Vec::with_capacity(directions);
+    let mut x = None;
+    for (part, gradients) in parts {
+        for of_part in gradients.weights {
+            match weights.get_mut(part.direction) {
+                Some(sum) => sum.add(&of_part),
+                None => weights.push(of_part),
+            }
+        }
+        if let Some(of_part) = gradients.x {
+            let x = x.get_or_insert_with(|| vec![0.0; shape.frames() * shape.input]);
+            part.add(order, &of_part, x, shape.input);
+        }
+    }
+    AllGradients { x, weights, states }
 }

@@ -4,9 +4,9 @@
 //! Cho et al., Learning Phrase Representations using RNN Encoder–Decoder, 2014, section 2.3, with the reset gate r after
 //! the product with the hidden state, as PyTorch and cuDNN have it; gates packed r, z, n and two biases.
 
-use super::direction::{check, input_product, put_state, side_by_side, take_state};
+use super::direction::{check, input_product, join_states, put_state, side_by_side};
 use super::product::{Packing, Panels, RowBlock, in_row_blocks, panel_product};
-use super::sequence::{Order, Shape, Slots, for_each_direction};
+use super::sequence::{Order, Part, Shape, Slots, for_each_part};
 use super::simd::{Job, Level, Vector, sigmoid, tanh};
 
 mod backward;
@@ -31,19 +31,19 @@ pub struct Output {
 #[derive(Clone)]
 pub struct Tape {
     level: Level,
-    directions: Vec<Trace>,
+    parts: Vec<(Part, Trace)>,
 }
 
 impl std::fmt::Debug for Tape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tape")
             .field("level", &self.level)
-            .field("directions", &self.directions.len())
+            .field("parts", &self.parts.len())
             .finish_non_exhaustive()
     }
 }
 
-/// A direction's way through the frames. States and gates have padded units; see [`Packing`].
+/// A part's way through the frames. States and gates have padded units; see [`Packing`].
 #[derive(Clone)]
 struct Trace {
     /// `[time, batch, gates in packed order]`
@@ -99,44 +99,44 @@ pub fn forward(
     check(GATES, shape, x, directions, state);
     let packing = packing(level, shape.hidden);
     let units = packing.units();
-    let slot = shape.batch * units;
-    let x = order.to_time_first(shape, x, shape.input);
-    let traces = for_each_direction(directions.len(), |direction, threads| {
-        let weights = directions[direction];
-        let slots = Slots::new(shape.time, direction == 1);
+    let traces = for_each_part(&Part::all(shape, directions.len()), |&part, threads| {
+        let weights = directions[part.direction];
+        let slot = part.shape.batch * units;
+        let x = part.take(order, x, shape.input);
         let mut trace = Trace {
-            gates: input_product(packing, shape, &x, weights.input, threads),
+            gates: input_product(packing, part.shape, &x, weights.input, threads),
             from_hidden: vec![0.0; if keep { shape.time * slot } else { 0 }],
             hidden: vec![0.0; (shape.time + 1) * slot],
         };
         if let Some(state) = state {
-            let start = &mut trace.hidden[slots.first() * slot..];
-            put_state(shape, direction, state, start, units);
+            let start = &mut trace.hidden[part.slots().first() * slot..];
+            put_state(part, state, start, units);
         }
         level.run(Forward {
-            shape,
-            slots,
+            shape: part.shape,
+            slots: part.slots(),
             keep,
             panels: &Panels::of_transposed(packing, weights.hidden, shape.hidden),
             input_bias: &packing.pack_rows(weights.input_bias, 1),
             hidden_bias: &packing.pack_rows(weights.hidden_bias, 1),
             trace: &mut trace,
         });
-        trace
+        (part, trace)
     });
-    let hidden: Vec<&[f32]> = traces.iter().map(|trace| &trace.hidden[..]).collect();
+    let hidden = traces
+        .iter()
+        .map(|(part, trace)| (*part, &trace.hidden[..]));
+    let last = hidden.clone().map(|(part, hidden)| {
+        let slot = part.shape.batch * units;
+        (part, &hidden[part.slots().last() * slot..])
+    });
     let output = Output {
-        y: side_by_side(packing, shape, order, &hidden),
-        h: (hidden.iter().enumerate())
-            .flat_map(|(direction, hidden)| {
-                let last = Slots::new(shape.time, direction == 1).last();
-                take_state(shape, &hidden[last * slot..], units)
-            })
-            .collect(),
+        h: join_states(shape, directions.len(), last, units),
+        y: side_by_side(packing, shape, order, directions.len(), hidden),
     };
     let tape = keep.then_some(Tape {
         level,
-        directions: traces,
+        parts: traces,
     });
     (output, tape)
 }
@@ -175,7 +175,7 @@ fn store_gates<V: Vector>(gates: [V; GATES], to: &mut [f32]) {
     }
 }
 
-/// The steps of one direction, from the input products in `trace.gates`.
+/// The steps of one part, from the input products in `trace.gates`.
 struct Forward<'a> {
     shape: Shape,
     slots: Slots,

@@ -3,9 +3,9 @@
 //! Hochreiter and Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997, with forget gates; weights as
 //! PyTorch has them: gates packed i, f, g, o and two biases.
 
-use super::direction::{check, input_product, put_state, side_by_side, take_state};
+use super::direction::{check, input_product, join_states, put_state, side_by_side};
 use super::product::{Packing, Panels, RowBlock, in_row_blocks, panel_product};
-use super::sequence::{Order, Shape, Slots, for_each_direction};
+use super::sequence::{Order, Part, Shape, Slots, for_each_part};
 use super::simd::{Job, Level, Vector, sigmoid, tanh};
 
 mod backward;
@@ -37,19 +37,19 @@ pub struct Output {
 #[derive(Clone)]
 pub struct Tape {
     level: Level,
-    directions: Vec<Trace>,
+    parts: Vec<(Part, Trace)>,
 }
 
 impl std::fmt::Debug for Tape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tape")
             .field("level", &self.level)
-            .field("directions", &self.directions.len())
+            .field("parts", &self.parts.len())
             .finish_non_exhaustive()
     }
 }
 
-/// A direction's way through the frames. States and gates have padded units; see [`Packing`].
+/// A part's way through the frames. States and gates have padded units; see [`Packing`].
 #[derive(Clone)]
 struct Trace {
     /// `[time, batch, gates in packed order]`
@@ -106,67 +106,60 @@ pub fn forward(
     let states = state.iter().flat_map(|state| [state.h, state.c]);
     check(GATES, shape, x, directions, states);
     let packing = packing(level, shape);
-    let x = order.to_time_first(shape, x, shape.input);
-    let traces = for_each_direction(directions.len(), |direction, threads| {
-        let weights = directions[direction];
-        let slots = Slots::new(shape.time, direction == 1);
-        let units = packing.units();
-        let slot = shape.batch * units;
+    let units = packing.units();
+    let traces = for_each_part(&Part::all(shape, directions.len()), |&part, threads| {
+        let weights = directions[part.direction];
+        let slots = part.slots();
+        let slot = part.shape.batch * units;
+        let x = part.take(order, x, shape.input);
         let mut trace = Trace {
-            gates: input_product(packing, shape, &x, weights.input, threads),
+            gates: input_product(packing, part.shape, &x, weights.input, threads),
             hidden: vec![0.0; (shape.time + 1) * slot],
             cell: vec![0.0; if keep { shape.time + 1 } else { 1 } * slot],
         };
         if let Some(state) = state {
-            let (hidden, cell) = (slots.first(), if keep { slots.first() } else { 0 });
-            let (hidden, cell) = (
-                &mut trace.hidden[hidden * slot..],
-                &mut trace.cell[cell * slot..],
-            );
-            put_state(shape, direction, state.h, hidden, units);
-            put_state(shape, direction, state.c, cell, units);
+            let cell_start = if keep { slots.first() } else { 0 };
+            let hidden = &mut trace.hidden[slots.first() * slot..];
+            put_state(part, state.h, hidden, units);
+            put_state(part, state.c, &mut trace.cell[cell_start * slot..], units);
         }
         let bias: Vec<f32> = (weights.input_bias.iter())
             .zip(weights.hidden_bias)
             .map(|(a, b)| a + b)
             .collect();
         level.run(Forward {
-            shape,
+            shape: part.shape,
             slots,
             keep,
             panels: &Panels::of_transposed(packing, weights.hidden, shape.hidden),
             bias: &packing.pack_rows(&bias, 1),
             trace: &mut trace,
         });
-        trace
+        (part, trace)
     });
-    let output = output(packing, shape, order, &traces, keep);
+    let slot = |part: Part, slot: usize| slot * part.shape.batch * units;
+    let hidden = traces
+        .iter()
+        .map(|(part, trace)| (*part, &trace.hidden[..]));
+    let last_hidden =
+        (hidden.clone()).map(|(part, hidden)| (part, &hidden[slot(part, part.slots().last())..]));
+    let last_cell = traces.iter().map(|(part, trace)| {
+        let last = if keep { part.slots().last() } else { 0 };
+        (*part, &trace.cell[slot(*part, last)..])
+    });
+    let output = Output {
+        h: join_states(shape, directions.len(), last_hidden, units),
+        c: join_states(shape, directions.len(), last_cell, units),
+        y: side_by_side(packing, shape, order, directions.len(), hidden),
+    };
     let tape = keep.then_some(Tape {
         level,
-        directions: traces,
+        parts: traces,
     });
     (output, tape)
 }
 
-fn output(packing: Packing, shape: Shape, order: Order, traces: &[Trace], kept: bool) -> Output {
-    let units = packing.units();
-    let slot = shape.batch * units;
-    let hidden: Vec<&[f32]> = traces.iter().map(|trace| &trace.hidden[..]).collect();
-    let (mut h, mut c) = (Vec::new(), Vec::new());
-    for (direction, trace) in traces.iter().enumerate() {
-        let last = Slots::new(shape.time, direction == 1).last();
-        let cell_last = if kept { last } else { 0 };
-        h.extend(take_state(shape, &trace.hidden[last * slot..], units));
-        c.extend(take_state(shape, &trace.cell[cell_last * slot..], units));
-    }
-    Output {
-        y: side_by_side(packing, shape, order, &hidden),
-        h,
-        c,
-    }
-}
-
-/// The steps of one direction, from the input products in `trace.gates`.
+/// The steps of one part, from the input products in `trace.gates`.
 struct Forward<'a> {
     shape: Shape,
     slots: Slots,

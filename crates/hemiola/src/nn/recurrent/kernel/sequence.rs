@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
 /// Sizes of one call of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -37,35 +39,95 @@ impl Order {
             Self::TimeFirst => time * shape.batch + batch,
         }
     }
+}
 
-    /// A sequence of `width` features with time first.
-    pub fn to_time_first(self, shape: Shape, sequence: &[f32], width: usize) -> Cow<'_, [f32]> {
-        assert_eq!(sequence.len(), shape.frames() * width);
-        if self == Self::TimeFirst || shape.batch == 1 || shape.time == 1 {
-            return Cow::Borrowed(sequence);
-        }
-        let mut reordered = Vec::with_capacity(sequence.len());
-        for time in 0..shape.time {
-            for batch in 0..shape.batch {
-                let row = self.row(shape, batch, time);
-                reordered.extend_from_slice(&sequence[row * width..][..width]);
-            }
-        }
-        Cow::Owned(reordered)
+/// One direction of some of a batch's sequences: what one thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// 0, or 1 for the direction from the last frame to the first
+    pub direction: usize,
+    /// Of the part: `batch` is the number of its sequences
+    pub shape: Shape,
+    /// The first of its sequences, and of how many
+    first: usize,
+    batch: usize,
+}
+
+impl Part {
+    /// Sequences below which a part is not divided: in a step, the weights are read for all of them at once.
+    const FEWEST: usize = 2;
+
+    /// A layer's work for rayon's threads.
+    pub fn all(shape: Shape, directions: usize) -> Vec<Self> {
+        let threads = rayon::current_num_threads() / directions;
+        let pieces = threads.min(shape.batch / Self::FEWEST).max(1);
+        (0..directions)
+            .flat_map(|direction| (0..pieces).map(move |piece| (direction, piece)))
+            .map(|(direction, piece)| {
+                let start = |piece: usize| piece * shape.batch / pieces;
+                Self {
+                    direction,
+                    shape: Shape {
+                        batch: start(piece + 1) - start(piece),
+                        ..shape
+                    },
+                    first: start(piece),
+                    batch: shape.batch,
+                }
+            })
+            .collect()
     }
 
-    /// The inverse of [`Order::to_time_first`].
-    pub fn from_time_first(self, shape: Shape, sequence: Vec<f32>, width: usize) -> Vec<f32> {
-        if self == Self::TimeFirst {
-            return sequence;
+    pub fn slots(self) -> Slots {
+        Slots {
+            time: self.shape.time,
+            reverse: self.direction == 1,
         }
-        // Exchanging the two outer dimensions twice restores them.
-        let exchanged = Shape {
-            batch: shape.time,
-            time: shape.batch,
-            ..shape
+    }
+
+    /// The row of the part's sequence `b` in states of `[directions, batch, …]`.
+    pub fn state_row(self, b: usize) -> usize {
+        self.direction * self.batch + self.first + b
+    }
+
+    /// The row of the frame at `time` of the part's sequence `b` among the whole batch's.
+    #[inline(always)]
+    pub fn row(self, order: Order, b: usize, time: usize) -> usize {
+        let whole = Shape {
+            batch: self.batch,
+            ..self.shape
         };
-        self.to_time_first(exchanged, &sequence, width).into_owned()
+        order.row(whole, self.first + b, time)
+    }
+
+    /// The part of a batch of sequences of `width` features, with time first.
+    pub fn take(self, order: Order, sequences: &[f32], width: usize) -> Cow<'_, [f32]> {
+        let Shape { batch, time, .. } = self.shape;
+        let in_order = order == Order::TimeFirst || batch == 1 || time == 1;
+        if batch == self.batch && in_order {
+            return Cow::Borrowed(sequences);
+        }
+        let mut taken = Vec::with_capacity(self.shape.frames() * width);
+        for t in 0..time {
+            for b in 0..batch {
+                taken.extend_from_slice(&sequences[self.row(order, b, t) * width..][..width]);
+            }
+        }
+        Cow::Owned(taken)
+    }
+
+    /// Adds what belongs to the part to a batch of sequences: the way back from [`Part::take`].
+    pub fn add(self, order: Order, part: &[f32], sequences: &mut [f32], width: usize) {
+        let Shape { batch, time, .. } = self.shape;
+        for t in 0..time {
+            for b in 0..batch {
+                let to = &mut sequences[self.row(order, b, t) * width..][..width];
+                let from = &part[(t * batch + b) * width..][..width];
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+        }
     }
 }
 
@@ -78,10 +140,6 @@ pub struct Slots {
 }
 
 impl Slots {
-    pub fn new(time: usize, reverse: bool) -> Self {
-        Self { time, reverse }
-    }
-
     /// The frame of the given step.
     pub fn frame(self, step: usize) -> usize {
         if self.reverse {
@@ -112,21 +170,13 @@ impl Slots {
     }
 }
 
-/// Runs `work` for each of one or two directions, two of them on two threads.
+/// Runs `work` for each part, on as many threads as there are parts.
 ///
 /// The flag tells `work` whether threads are left for it to use.
-pub fn for_each_direction<T: Send>(
-    directions: usize,
-    work: impl Fn(usize, bool) -> T + Sync,
-) -> Vec<T> {
-    let threads = rayon::current_num_threads();
-    if directions == 2 && threads > 1 {
-        let idle = threads > 2;
-        let (first, second) = rayon::join(|| work(0, idle), || work(1, idle));
-        vec![first, second]
-    } else {
-        (0..directions)
-            .map(|direction| work(direction, threads > 1))
-            .collect()
+pub fn for_each_part<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P, bool) -> T + Sync) -> Vec<T> {
+    let idle = rayon::current_num_threads() > parts.len();
+    match parts {
+        [part] => vec![work(part, idle)],
+        _ => parts.par_iter().map(|part| work(part, idle)).collect(),
     }
 }

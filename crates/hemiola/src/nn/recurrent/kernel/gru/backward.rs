@@ -1,6 +1,8 @@
 //! The gradients of a GRU layer: step by step backwards in time, then one product over all frames for each weight.
 
-use super::super::direction::{GateGradients, OutputSlope, add_product, backward_panels, sum};
+use super::super::direction::{
+    AllGradients, GateGradients, OutputSlope, add_product, backward_panels, join, take_state,
+};
 use super::*;
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
@@ -21,70 +23,57 @@ pub fn backward(
     let OutputGradients { y, last } = output;
     check(GATES, shape, x, directions, last);
     let width = directions.len() * shape.hidden;
-    assert_eq!(tape.directions.len(), directions.len(), "directions");
     assert_eq!(y.len(), shape.frames() * width, "gradient of the output");
     let level = tape.level;
     let packing = packing(level, shape.hidden);
-    let x = order.to_time_first(shape, x, shape.input);
-
-    let parts = for_each_direction(directions.len(), |direction, threads| {
-        let (weights, trace) = (directions[direction], &tape.directions[direction]);
-        let slots = Slots::new(shape.time, direction == 1);
+    let parts = for_each_part(&tape.parts, |(part, trace), threads| {
+        let (part, weights) = (*part, directions[part.direction]);
         let panels = backward_panels(packing, weights.hidden);
-        let gates = shape.frames() * packing.rows();
+        let gates = part.shape.frames() * packing.rows();
         let mut steps = Backward {
             slope: OutputSlope {
-                shape,
+                part,
                 order,
                 y,
                 directions: directions.len(),
-                direction,
             },
-            slots,
             panels: &panels,
             trace,
             from_input: vec![0.0; gates],
             from_hidden: vec![0.0; gates],
-            hidden: vec![0.0; shape.batch * panels.width()],
+            hidden: vec![0.0; part.shape.batch * panels.width()],
         };
         if let Some(last) = last {
-            put_state(shape, direction, last, &mut steps.hidden, panels.width());
+            put_state(part, last, &mut steps.hidden, panels.width());
         }
         let (from_input, from_hidden, hidden) = level.run(steps);
-        let gradients = GateGradients {
+        let gates = GateGradients {
             packing,
-            shape,
+            shape: part.shape,
             input: &from_input,
             hidden: Some(&from_hidden),
         };
-        let before = &trace.hidden[slots.before(0) * shape.batch * packing.units()..];
-        (
-            wants_x.then(|| gradients.of_input(weights.input, threads)),
-            gradients.of_weights(&x, before, threads),
-            take_state(shape, &hidden, panels.width()),
-        )
+        let x = part.take(order, x, shape.input);
+        let before = part.slots().before(0) * part.shape.batch * packing.units();
+        let gradients = AllGradients {
+            x: wants_x.then(|| gates.of_input(weights.input, threads)),
+            weights: vec![gates.of_weights(&x, &trace.hidden[before..], threads)],
+            states: [take_state(part, &hidden, panels.width())],
+        };
+        (part, gradients)
     });
-
-    let mut inputs = Vec::with_capacity(directions.len());
-    let mut gradients = Gradients {
-        x: None,
-        weights: Vec::with_capacity(directions.len()),
-        h: Vec::new(),
-    };
-    for (input, weights, h) in parts {
-        inputs.push(input);
-        gradients.weights.push(weights);
-        gradients.h.extend(h);
-    }
-    gradients.x = sum(inputs.into_iter()).map(|x| order.from_time_first(shape, x, shape.input));
-    gradients
+    let AllGradients {
+        x,
+        weights,
+        states: [h],
+    } = join(shape, order, directions.len(), parts);
+    Gradients { x, weights, h }
 }
 
-/// The steps of one direction back through time; returns the gradients of what input and hidden state add to the gates,
+/// The steps of one part back through time; returns the gradients of what input and hidden state add to the gates,
 /// and of the initial states.
 struct Backward<'a> {
     slope: OutputSlope<'a>,
-    slots: Slots,
     panels: &'a Panels,
     trace: &'a Trace,
     /// `[time, batch, gates in packed order]`
@@ -105,11 +94,12 @@ impl Job for Backward<'_> {
             time,
             hidden,
             ..
-        } = self.slope.shape;
+        } = self.slope.part.shape;
+        let slots = self.slope.part.slots();
         let units = hidden.div_ceil(V::LANES) * V::LANES;
         let width = self.panels.width();
         for step in (0..time).rev() {
-            let frame = self.slots.frame(step);
+            let frame = slots.frame(step);
             for b in 0..batch {
                 let dh = &mut self.hidden[b * width..][..units];
                 self.slope.add_to(dh, b, frame);
@@ -118,7 +108,7 @@ impl Job for Backward<'_> {
                 step_gradients::<V>(
                     &self.trace.gates[gates.clone()],
                     &self.trace.from_hidden[row(frame)..][..units],
-                    &self.trace.hidden[row(self.slots.before(frame))..][..units],
+                    &self.trace.hidden[row(slots.before(frame))..][..units],
                     dh,
                     &mut self.from_input[gates.clone()],
                     &mut self.from_hidden[gates],

@@ -1,6 +1,8 @@
 //! The gradients of an LSTM layer: step by step backwards in time, then one product over all frames for each weight.
 
-use super::super::direction::{GateGradients, OutputSlope, add_product, backward_panels, sum};
+use super::super::direction::{
+    AllGradients, GateGradients, OutputSlope, add_product, backward_panels, join, take_state,
+};
 use super::*;
 
 /// Gradients of a layer whose [`forward`] made `tape` from the same `x`, `directions` and order.
@@ -22,75 +24,61 @@ pub fn backward(
     let states = last.iter().flat_map(|state| [state.h, state.c]);
     check(GATES, shape, x, directions, states);
     let width = directions.len() * shape.hidden;
-    assert_eq!(tape.directions.len(), directions.len(), "directions");
     assert_eq!(y.len(), shape.frames() * width, "gradient of the output");
     let level = tape.level;
     let packing = packing(level, shape);
     let units = packing.units();
-    let x = order.to_time_first(shape, x, shape.input);
-
-    let parts = for_each_direction(directions.len(), |direction, threads| {
-        let (weights, trace) = (directions[direction], &tape.directions[direction]);
-        let slots = Slots::new(shape.time, direction == 1);
+    let parts = for_each_part(&tape.parts, |(part, trace), threads| {
+        let (part, weights) = (*part, directions[part.direction]);
         let panels = backward_panels(packing, weights.hidden);
         let mut steps = Backward {
             slope: OutputSlope {
-                shape,
+                part,
                 order,
                 y,
                 directions: directions.len(),
-                direction,
             },
-            slots,
             panels: &panels,
             trace,
-            gates: vec![0.0; shape.frames() * packing.rows()],
-            hidden: vec![0.0; shape.batch * panels.width()],
-            cell: vec![0.0; shape.batch * units],
+            gates: vec![0.0; part.shape.frames() * packing.rows()],
+            hidden: vec![0.0; part.shape.batch * panels.width()],
+            cell: vec![0.0; part.shape.batch * units],
         };
         if let Some(last) = last {
-            put_state(shape, direction, last.h, &mut steps.hidden, panels.width());
-            put_state(shape, direction, last.c, &mut steps.cell, units);
+            put_state(part, last.h, &mut steps.hidden, panels.width());
+            put_state(part, last.c, &mut steps.cell, units);
         }
         let (gates, hidden, cell) = level.run(steps);
-
-        let gradients = GateGradients {
+        let gates = GateGradients {
             packing,
-            shape,
+            shape: part.shape,
             input: &gates,
             hidden: None,
         };
-        let before = &trace.hidden[slots.before(0) * shape.batch * units..];
-        (
-            wants_x.then(|| gradients.of_input(weights.input, threads)),
-            gradients.of_weights(&x, before, threads),
-            take_state(shape, &hidden, panels.width()),
-            take_state(shape, &cell, units),
-        )
+        let x = part.take(order, x, shape.input);
+        let before = part.slots().before(0) * part.shape.batch * units;
+        let gradients = AllGradients {
+            x: wants_x.then(|| gates.of_input(weights.input, threads)),
+            weights: vec![gates.of_weights(&x, &trace.hidden[before..], threads)],
+            states: [
+                take_state(part, &hidden, panels.width()),
+                take_state(part, &cell, units),
+            ],
+        };
+        (part, gradients)
     });
-
-    let mut inputs = Vec::with_capacity(directions.len());
-    let mut gradients = Gradients {
-        x: None,
-        weights: Vec::with_capacity(directions.len()),
-        h: Vec::new(),
-        c: Vec::new(),
-    };
-    for (input, weights, h, c) in parts {
-        inputs.push(input);
-        gradients.weights.push(weights);
-        gradients.h.extend(h);
-        gradients.c.extend(c);
-    }
-    gradients.x = sum(inputs.into_iter()).map(|x| order.from_time_first(shape, x, shape.input));
-    gradients
+    let AllGradients {
+        x,
+        weights,
+        states: [h, c],
+    } = join(shape, order, directions.len(), parts);
+    Gradients { x, weights, h, c }
 }
 
-/// The steps of one direction back through time; returns the gradients of the gates before their activations and of the
+/// The steps of one part back through time; returns the gradients of the gates before their activations and of the
 /// initial states.
 struct Backward<'a> {
     slope: OutputSlope<'a>,
-    slots: Slots,
     panels: &'a Panels,
     trace: &'a Trace,
     /// `[time, batch, gates in packed order]`
@@ -111,19 +99,20 @@ impl Job for Backward<'_> {
             time,
             hidden,
             ..
-        } = self.slope.shape;
+        } = self.slope.part.shape;
+        let slots = self.slope.part.slots();
         let units = hidden.div_ceil(V::LANES) * V::LANES;
         let width = self.panels.width();
         for step in (0..time).rev() {
-            let frame = self.slots.frame(step);
+            let frame = slots.frame(step);
             for b in 0..batch {
                 let dh = &mut self.hidden[b * width..][..units];
                 self.slope.add_to(dh, b, frame);
                 let rows = |slot: usize| (slot * batch + b) * units;
                 step_gradients::<V>(
                     &self.trace.gates[rows(frame) * GATES..][..units * GATES],
-                    &self.trace.cell[rows(self.slots.before(frame))..][..units],
-                    &self.trace.cell[rows(self.slots.after(frame))..][..units],
+                    &self.trace.cell[rows(slots.before(frame))..][..units],
+                    &self.trace.cell[rows(slots.after(frame))..][..units],
                     dh,
                     &mut self.cell[b * units..][..units],
                     &mut self.gates[rows(frame) * GATES..][..units * GATES],
