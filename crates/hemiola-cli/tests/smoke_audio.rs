@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::formats::write_notes;
 use hemiola::music::Note;
+use hemiola::training::run::{checkpoint_tensors, latest_checkpoint};
 use serde_json::Value;
 use support::{Ran, folder, hemiola, tones};
 
@@ -80,13 +81,16 @@ fn stated(name: &str, words: &str) -> f64 {
     number.trim_end_matches('.').parse().unwrap()
 }
 
-fn train(at: &Path, name: &str, settings: &[&str]) -> Ran {
-    let path = recipe(name);
-    let mut arguments = vec!["train", path.to_str().unwrap(), "--set", "run.output=run"];
+fn arguments<'a>(recipe: &'a str, settings: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["train", recipe, "--set", "run.output=run"];
     for setting in settings {
         arguments.extend(["--set", setting]);
     }
-    hemiola(at, &arguments)
+    arguments
+}
+
+fn train(at: &Path, name: &str, settings: &[&str]) -> Ran {
+    hemiola(at, &arguments(recipe(name).to_str().unwrap(), settings))
 }
 
 /// The lines of the run's log.
@@ -114,7 +118,32 @@ fn learns(at: &Path, name: &str, guess: f64, settings: &[&str]) -> Value {
     assert!(last < stated, "{name}: {losses:?}, expected below {stated}");
     let last = log[log.len() - 1].clone();
     println!("{name}: {losses:?}; dev {}", last["dev"]);
+    resumes(at, name, settings);
     last
+}
+
+/// Takes the last checkpoint of a finished run away, goes on from the one before, and checks that all ends as it did.
+fn resumes(at: &Path, name: &str, settings: &[&str]) {
+    let run = at.join("run");
+    let whole = latest_checkpoint(&run).unwrap();
+    let tensors = checkpoint_tensors(&run, whole.step).unwrap();
+    for entry in fs::read_dir(run.join("checkpoints")).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if stem.ends_with(&format!("-{}", whole.step)) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(latest_checkpoint(&run).unwrap().step < whole.step);
+    let path = recipe(name);
+    let mut arguments = arguments(path.to_str().unwrap(), settings);
+    arguments.push("--resume");
+    hemiola(at, &arguments).succeeded();
+    assert_eq!(latest_checkpoint(&run).unwrap(), whole);
+    assert!(
+        checkpoint_tensors(&run, whole.step).unwrap() == tensors,
+        "{name}: other weights"
+    );
 }
 
 fn task(at: &Path) -> Value {

@@ -305,3 +305,103 @@ fn audio_of(item: &Item) -> Result<&Path> {
         .as_deref()
         .ok_or_else(|| Error::config(format!("{}: there is no recording of this item", item.name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    use crate::features::{FrontEnd, MelConfig};
+
+    const RATE: u32 = 8000;
+
+    /// Four pairs of a tone that rises and a key held for half a second, its pedal for a second.
+    fn write_pairs(folder: &Path) {
+        let track = [
+            0x00, 0xB0, 0x40, 0x7F, 0x00, 0x90, 0x3C, 0x50, 0x83, 0x60, 0x80, 0x3C, 0x00, 0x83,
+            0x60, 0xB0, 0x40, 0x00, 0x00, 0xFF, 0x2F, 0x00,
+        ];
+        let mut midi = b"MThd\0\0\0\x06\0\0\0\x01\x01\xE0MTrk\0\0\0".to_vec();
+        midi.push(track.len() as u8);
+        midi.extend(track);
+        let time_s = |i: u32| f64::from(i) / f64::from(RATE);
+        let sample = |i| (0.5 * (2000.0 * time_s(i) * time_s(i)).sin()) as f32;
+        let samples: Vec<f32> = (0..2 * RATE).map(sample).collect();
+        for i in 0..4 {
+            std::fs::write(folder.join(format!("{i}.mid")), &midi).unwrap();
+            let path = folder.join(format!("{i}.wav"));
+            write_wav(path, &samples, 1, RATE, WavFormat::Int16).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_note_ends_with_its_key_or_with_its_pedal() {
+        let at = tempfile::tempdir().unwrap();
+        write_pairs(at.path());
+        let end_s = |ends| {
+            let found = references(at.path(), true, ends).unwrap();
+            assert_eq!((found.len(), found[0].name.as_str()), (1, "3"));
+            found[0].notes[0].offset_s
+        };
+        assert!((end_s(Ends::Released) - 0.5).abs() < 1e-9);
+        assert!((end_s(Ends::Damped) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_excerpt_is_what_the_whole_recording_has_there() {
+        let at = tempfile::tempdir().unwrap();
+        write_pairs(at.path());
+        let folders = [at.path().to_path_buf()];
+        let decoded = at.path().join("decoded");
+        let excerpts = Excerpts::open(&folders, at.path(), RATE, &decoded).unwrap();
+        assert_eq!(excerpts.n_samples(), 3 * 2 * u64::from(RATE));
+        let silent = WaveformAugment {
+            room_probability: 0.0,
+            equaliser_probability: 0.0,
+            tilt_probability: 0.0,
+            high_pass_probability: 0.0,
+            low_pass_probability: 0.0,
+            noise_probability: 0.0,
+            compression_probability: 0.0,
+            clipping_probability: 0.0,
+            gain_probability: 0.0,
+            ..WaveformAugment::default()
+        };
+        let config = MelConfig {
+            sample_rate: RATE,
+            fmax: 4000.0,
+            n_fft: 512,
+            hop_length: 1,
+            n_mels: 8,
+            ..MelConfig::default()
+        };
+        let cut = Cut {
+            frames: 20,
+            longest_window: config.n_fft,
+            augment: silent,
+        };
+        // With a hop of one sample an excerpt begins at a frame of the whole recording, wherever it begins.
+        let mut extractor = config.extractor().unwrap();
+        let whole = extract(
+            &mut extractor,
+            &read_mono(at.path().join("0.wav"), RATE).unwrap(),
+        );
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..5 {
+            let excerpt = excerpts.draw(&cut, &mut extractor, &mut rng).unwrap();
+            let first = (excerpt.start_s * f64::from(RATE)).round() as usize;
+            let inside = 256 <= first && first + 20 + 256 <= 2 * RATE as usize;
+            assert!(
+                inside,
+                "the seed draws from the inside, where nothing is mirrored"
+            );
+            let expected = &whole.as_slice()[first * 8..(first + 20) * 8];
+            assert_eq!(excerpt.features.len(), expected.len());
+            for (found, expected) in excerpt.features.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+            }
+            assert_eq!(excerpt.notes.len(), 1);
+            assert!((excerpt.notes[0].sounding_s - 1.0).abs() < 1e-9);
+        }
+    }
+}
