@@ -1,17 +1,15 @@
 //! The recipes in `recipes/smoke` of the models that hear: each learns a little music by heart.
 
-mod support;
-
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::lesson::{learns, train};
+use crate::support::{folder, tones};
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::formats::write_notes;
 use hemiola::music::Note;
-use hemiola::training::run::{checkpoint_tensors, latest_checkpoint};
 use serde_json::Value;
-use support::{Ran, folder, hemiola, tones};
 
 const RATE: u32 = 22_050;
 
@@ -61,89 +59,6 @@ fn noise(seed: u64) -> Vec<f32> {
 fn write(path: PathBuf, samples: &[f32]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     write_wav(path, samples, 1, RATE, WavFormat::Int16).unwrap();
-}
-
-fn recipe(name: &str) -> PathBuf {
-    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/smoke");
-    recipes.join(format!("{name}.toml"))
-}
-
-/// The number after `words` in the comments of a recipe.
-fn stated(name: &str, words: &str) -> f64 {
-    let text = fs::read_to_string(recipe(name)).unwrap();
-    let (_, after) = text
-        .split_once(words)
-        .unwrap_or_else(|| panic!("{name}: {words}"));
-    let number: String = after
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '.')
-        .collect();
-    number.trim_end_matches('.').parse().unwrap()
-}
-
-fn arguments<'a>(recipe: &'a str, settings: &[&'a str]) -> Vec<&'a str> {
-    let mut arguments = vec!["train", recipe, "--set", "run.output=run"];
-    for setting in settings {
-        arguments.extend(["--set", setting]);
-    }
-    arguments
-}
-
-fn train(at: &Path, name: &str, settings: &[&str]) -> Ran {
-    hemiola(at, &arguments(recipe(name).to_str().unwrap(), settings))
-}
-
-/// The lines of the run's log.
-fn log(at: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(at.join("run/metrics.jsonl")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// Trains, checks that the loss fell from that of a guess as far as the recipe says, and returns the last line of the log.
-fn learns(at: &Path, name: &str, guess: f64, settings: &[&str]) -> Value {
-    let stated = stated(name, "# The training loss falls below ");
-    assert!(
-        stated <= guess / 10.0,
-        "{stated} is no more than a good guess"
-    );
-    train(at, name, settings).succeeded();
-    let log = log(at);
-    let losses: Vec<f64> = log
-        .iter()
-        .map(|line| line["train"]["loss"].as_f64().unwrap())
-        .collect();
-    let last = losses[losses.len() - 1];
-    assert!(last < stated, "{name}: {losses:?}, expected below {stated}");
-    let last = log[log.len() - 1].clone();
-    println!("{name}: {losses:?}; dev {}", last["dev"]);
-    resumes(at, name, settings);
-    last
-}
-
-/// Takes the last checkpoint of a finished run away, goes on from the one before, and checks that all ends as it did.
-fn resumes(at: &Path, name: &str, settings: &[&str]) {
-    let run = at.join("run");
-    let whole = latest_checkpoint(&run).unwrap();
-    let tensors = checkpoint_tensors(&run, whole.step).unwrap();
-    for entry in fs::read_dir(run.join("checkpoints")).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        if stem.ends_with(&format!("-{}", whole.step)) {
-            fs::remove_file(path).unwrap();
-        }
-    }
-    assert!(latest_checkpoint(&run).unwrap().step < whole.step);
-    let path = recipe(name);
-    let mut arguments = arguments(path.to_str().unwrap(), settings);
-    arguments.push("--resume");
-    hemiola(at, &arguments).succeeded();
-    assert_eq!(latest_checkpoint(&run).unwrap(), whole);
-    assert!(
-        checkpoint_tensors(&run, whole.step).unwrap() == tensors,
-        "{name}: other weights"
-    );
 }
 
 fn task(at: &Path) -> Value {
