@@ -68,12 +68,13 @@ pub(super) fn input_product(
     threads: bool,
 ) -> Vec<f32> {
     let mut gates = vec![0.0; shape.frames() * packing.rows()];
-    let packed = packing.pack_rows(weights, shape.input);
+    // The product is faster with columns in this order than with a transposed view of packed rows.
+    let packed = packing.pack_columns(weights, shape.input);
     product::matmul(
         &mut gates,
         [shape.frames(), packing.rows(), shape.input],
         Matrix::rows(x, shape.input),
-        Matrix::rows(&packed, shape.input).transposed(),
+        Matrix::rows(&packed, packing.rows()),
         threads,
     );
     gates

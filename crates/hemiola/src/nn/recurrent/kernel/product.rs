@@ -130,6 +130,22 @@ impl Packing {
         packed
     }
 
+    /// The transpose of [`Packing::pack_rows`]: for each of the `width` values its column of packed rows.
+    pub fn pack_columns(self, original: &[f32], width: usize) -> Vec<f32> {
+        let rows = self.rows();
+        let mut packed = vec![0.0; rows * width];
+        let pairs: Vec<(usize, usize)> = self.pairs().collect();
+        // Neighbours in packed order, mostly: each part of a column is written at once.
+        for pairs in pairs.chunks(self.lanes) {
+            for (column, packed) in packed.chunks_exact_mut(rows).enumerate() {
+                for &(to, from) in pairs {
+                    packed[to] = original[from * width + column];
+                }
+            }
+        }
+        packed
+    }
+
     /// The inverse of [`Packing::pack_rows`]; each packed row has `stride` values, of which the first `width` count.
     pub fn unpack_rows(self, packed: &[f32], stride: usize, width: usize) -> Vec<f32> {
         let mut original = vec![0.0; self.gates * self.hidden * width];
