@@ -285,16 +285,16 @@ mod tests {
 
     #[test]
     fn a_pitch_class_sounds_from_its_onset_until_before_its_end() {
-        // Frames at 1.0, 1.1 … 1.5 s.
+        // Frames at 1 s, 1.125 s … 1.625 s: times that are exact in binary.
         let notes = [
-            (0.2, 1.1, 60),   // sounds on from before: frame 0
-            (1.15, 1.4, 64),  // between frames: 2 and 3
-            (1.3, 9.0, 76),   // the same pitch class, an octave up: 3 to the end
-            (1.21, 1.29, 62), // over before a frame sees it
+            (0.2, 1.125, 60), // sounds on from before: frame 0
+            (1.2, 1.5, 64),   // from between two frames: 2 and 3
+            (1.375, 9.0, 76), // the same pitch class, an octave up: 3 to the end
+            (1.26, 1.3, 62),  // over before a frame sees it
             (0.1, 0.9, 67),
-            (1.6, 2.0, 69),
+            (1.75, 2.0, 69),
         ];
-        let found = targets(notes.into_iter(), 1.0, 6, 10.0);
+        let found = targets(notes.into_iter(), 1.0, 6, 8.0);
         let sounding: Vec<(usize, usize)> = (0..found.len())
             .filter(|&i| found[i] == 1.0)
             .map(|i| (i / N_CHROMA, i % N_CHROMA))
