@@ -1,7 +1,7 @@
 """The nine models and the mel front end in PyTorch, with hemiola's names and layouts of tensors.
 
-`state_dict()` of each class is what `hemiola models export` writes and `hemiola models import` reads; the arguments of a
-class are the section `model` of a checkpoint's config.json. Of MusicTranscriptionRNN it is the `conv1d` front; the
+`state_dict()` of each class is what `hemiola models export` writes and `hemiola models import` reads; the arguments of
+a class are the section `model` of a checkpoint's config.json. Of MusicTranscriptionRNN it is the `conv1d` front; the
 `harmonic` front has no counterpart here.
 
 Usage: python models.py --check [FOLDER]

@@ -1,6 +1,6 @@
 """Parity vectors: their format, and how a model of models.py compares with one.
 
-The format is that of crates/hemiola/tests/parity/README.md, the tolerances those of crates/hemiola/tests/parity/harness.rs.
+The format is that of crates/hemiola/tests/parity/README.md, the tolerances are those of harness.rs beside it.
 """
 
 import json
