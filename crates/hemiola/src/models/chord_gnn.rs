@@ -190,7 +190,7 @@ struct EdgeTerms {
 #[derive(Module, Debug)]
 struct GraphConvolution {
     lin: Linear,
-    /// [hidden]
+    /// `[hidden]`
     bias: Param<Tensor<1>>,
 }
 

@@ -20,7 +20,7 @@ pub enum Interpolation {
     Spherical,
 }
 
-/// `steps` latent vectors from `z_a` to `z_b` [latent], both ends included and exact: [steps, latent], detached.
+/// `steps` latent vectors from `z_a` to `z_b` `[latent]`, both ends included and exact: [steps, latent], detached.
 ///
 /// # Errors
 /// When there are fewer than 2 steps, or the lengths differ.

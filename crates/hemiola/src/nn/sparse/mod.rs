@@ -1,6 +1,6 @@
 //! Sparse matrices of fixed numbers, such as the neighbours of a graph's nodes, and their products with dense ones.
 //!
-//! [`SparseMatrix`] is plain data; [`operator`] makes its product a differentiable operator of burn.
+//! [`SparseMatrix`] is plain data; with burn, its product is a differentiable operator too.
 
 #[cfg(feature = "neural")]
 mod operator;
