@@ -228,7 +228,9 @@ fn import(
     config: Option<&Path>,
     precision: PrecisionArg,
 ) -> Result<()> {
-    let config = config.map(read_config).transpose()?;
+    let config = config
+        .map(|path| Ok::<_, anyhow::Error>((read_config(path)?, path)))
+        .transpose()?;
     let import = Import {
         origin: file,
         tensors: checkpoint::read_weights(file)?,

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use burn::store::pytorch_reader::{DType, PytorchReader};
 
+use safetensors::SafeTensors;
+
+use super::tensors::is_count;
 use super::{Architecture, CONFIG_FILE, CheckpointConfig, NamedTensor, TensorFile};
 use crate::error::{Error, Result};
 
@@ -50,7 +53,11 @@ impl CheckpointConfig {
     /// The sections as the architecture reads them.
     pub(super) fn sections<M: Architecture>(&self, origin: &Path) -> Result<(M::Config, M::Task)> {
         let fault = |name: &str, e: serde_json::Error| {
-            Error::checkpoint(origin, format!("{CONFIG_FILE}, section {name}: {e}"))
+            let file = match origin.file_name() == Some(CONFIG_FILE.as_ref()) {
+                true => String::new(),
+                false => format!("{CONFIG_FILE}, "),
+            };
+            Error::checkpoint(origin, format!("{file}section {name}: {e}"))
         };
         let model = serde_json::from_value(self.model.clone()).map_err(|e| fault("model", e))?;
         let task = serde_json::from_value(self.task.clone()).map_err(|e| fault("task", e))?;
@@ -64,11 +71,11 @@ impl CheckpointConfig {
 /// # Errors
 /// When the file cannot be read, is neither, or holds no tensor of floating-point numbers.
 pub fn read_weights(path: &Path) -> Result<TensorFile> {
-    let is_safetensors = path
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let named_so = path
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-    let file = if is_safetensors {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let file = if named_so || SafeTensors::read_metadata(&bytes).is_ok() {
         TensorFile::parse(&bytes, path)?
     } else {
         read_pickle(path)?
@@ -83,8 +90,6 @@ pub fn read_weights(path: &Path) -> Result<TensorFile> {
 }
 
 fn read_pickle(path: &Path) -> Result<TensorFile> {
-    // Its own message for a file that is not there would not name the file.
-    std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
     let fault = |what: String| {
         Error::checkpoint(
             path,
@@ -104,6 +109,9 @@ fn read_pickle(path: &Path) -> Result<TensorFile> {
                 _ => return None,
             })
         };
+        if is_count(name) {
+            continue;
+        }
         let bytes = tensor.read().map_err(|e| fault(format!("{name}: {e}")))?;
         if let Some(values) = values(bytes) {
             tensors.push(NamedTensor {

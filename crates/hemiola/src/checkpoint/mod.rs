@@ -55,9 +55,40 @@ pub struct NoTask {}
 pub struct CheckpointConfig {
     pub architecture: String,
     /// Version of the library that wrote it.
+    #[serde(default)]
     pub hemiola: String,
     pub model: serde_json::Value,
+    #[serde(default = "empty_section")]
     pub task: serde_json::Value,
+}
+
+fn empty_section() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+impl CheckpointConfig {
+    /// Refuses sizes that so many numbers cannot be the weights of, before a model of these sizes is made.
+    fn check_sizes(&self, numbers: usize) -> std::result::Result<(), String> {
+        let size = |name: &str| self.model.get(name).and_then(serde_json::Value::as_u64);
+        // A layer has a square matrix of its width at least.
+        let width = size("d_model").or(size("hidden_dim")).unwrap_or(1);
+        let layers = size("n_layers").unwrap_or(1);
+        let least = width.saturating_mul(width).saturating_mul(layers);
+        if least > numbers as u64 {
+            return Err(format!(
+                "{layers} layers of width {width} have at least {least} weights; there are {numbers}"
+            ));
+        }
+        let sizes = self.model.as_object().into_iter().flatten();
+        for (name, value) in sizes {
+            if let Some(size) = value.as_u64().filter(|&size| size > numbers as u64) {
+                return Err(format!(
+                    "{name} is {size}, which is more than there are weights, {numbers}"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The file names of a checkpoint folder.
@@ -136,10 +167,13 @@ impl CheckpointFiles {
                 ),
             ));
         }
+        let fault = |message: String| Error::checkpoint(&self.origin, message);
         let (config, task) = self.config.sections::<M>(&self.origin)?;
-        let mut model = M::from_config(&config, device)
-            .map_err(|e| Error::checkpoint(&self.origin, e.to_string()))?;
         let tensors = TensorFile::parse(&self.tensors, &self.origin)?;
+        self.config
+            .check_sizes(tensors.numbers())
+            .map_err(|message| fault(format!("{CONFIG_FILE}: {message}")))?;
+        let mut model = M::from_config(&config, device).map_err(|e| fault(e.to_string()))?;
         load_tensors(&mut model, tensors, &self.origin)?;
         Ok((model, config, task))
     }

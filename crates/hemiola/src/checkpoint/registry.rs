@@ -207,8 +207,8 @@ pub struct Import<'a> {
     /// The file they come from, for messages.
     pub origin: &'a Path,
     pub tensors: TensorFile,
-    /// Sizes and the task's settings; where there are none, both are inferred from the tensors.
-    pub config: Option<CheckpointConfig>,
+    /// Sizes and the task's settings, and the file they come from; where there are none, both are inferred from the tensors.
+    pub config: Option<(CheckpointConfig, &'a Path)>,
     pub folder: &'a Path,
     pub precision: Precision,
 }
@@ -236,7 +236,12 @@ fn import<M: Importable>(import: Import) -> Result<Vec<String>> {
         task,
         assumed,
     } = match config {
-        Some(config) => config.imported::<M>(origin)?,
+        Some((config, origin)) => {
+            config
+                .check_sizes(tensors.numbers())
+                .map_err(|message| Error::checkpoint(origin, message))?;
+            config.imported::<M>(origin)?
+        }
         None => M::infer(&tensors).map_err(|message| Error::checkpoint(origin, message))?,
     };
     let mut model = M::from_config(&model_config, &Device::flex())?;

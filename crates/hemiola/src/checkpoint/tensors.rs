@@ -58,6 +58,11 @@ impl ModuleAdapter for LinearLayout {
     }
 }
 
+/// PyTorch's count of batches that a BatchNorm has seen, which no computation reads.
+pub(super) fn is_count(name: &str) -> bool {
+    name.ends_with("num_batches_tracked")
+}
+
 /// The tensors of a safetensors file as 32-bit floats.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TensorFile {
@@ -65,14 +70,19 @@ pub struct TensorFile {
 }
 
 impl TensorFile {
-    /// Parses the bytes of a safetensors file; integers and unknown number formats are refused.
+    /// Numbers of all tensors together.
+    pub fn numbers(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.values.len()).sum()
+    }
+
+    /// Parses the bytes of a safetensors file. Tensors of whole numbers, which are counts of steps and the like, are passed
+    /// over; unknown number formats are refused.
     pub fn parse(bytes: &[u8], origin: &Path) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|e| Error::checkpoint(origin, format!("not a safetensors file: {e}")))?;
         let mut tensors = Vec::new();
         for (name, view) in file.tensors() {
-            // PyTorch's count of batches that a BatchNorm has seen; no computation reads it.
-            if name.ends_with("num_batches_tracked") {
+            if is_count(&name) {
                 continue;
             }
             let data = view.data();
@@ -97,6 +107,9 @@ impl TensorFile {
                         f64::from_le_bytes(bytes) as f32
                     })
                     .collect(),
+                Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::BOOL => {
+                    continue;
+                }
                 other => {
                     return Err(Error::checkpoint(
                         origin,
@@ -217,6 +230,12 @@ pub fn load_tensors<M: Architecture>(model: &mut M, file: TensorFile, origin: &P
                 "tensor {}: expected shape {shape:?}, found {:?}",
                 tensor.name, tensor.shape
             )),
+            Some(_) if tensor.values.iter().any(|value| !value.is_finite()) => {
+                problems.push(format!(
+                    "tensor {} holds NaN, infinity or numbers beyond 32-bit floats",
+                    tensor.name
+                ));
+            }
             Some((path, shape)) => {
                 let data = TensorData::new(tensor.values, shape);
                 found.push(bridge::from_data(data, path, None));

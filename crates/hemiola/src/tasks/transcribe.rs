@@ -52,7 +52,7 @@ impl WindowConfig {
 
 /// All that a transcription model needs beside its weights; part of its checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TranscriberConfig {
     pub features: LogFrequencyConfig,
     pub decoding: NoteDecodingConfig,

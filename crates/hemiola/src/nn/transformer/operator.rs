@@ -86,11 +86,14 @@ pub fn packed_attention(
     mask: &AttentionMask,
     dropout: Option<Dropout>,
 ) -> Tensor<3> {
-    let [batch, time, _] = packed.dims();
+    let [batch, time, packed_width] = packed.dims();
     if let Some(lengths) = &mask.lengths {
         assert_eq!(lengths.len(), batch, "one length for each sequence");
     }
-    if !has_kernels(&packed) || time == 0 || batch == 0 {
+    if time == 0 || batch == 0 {
+        return packed.narrow(2, 0, packed_width / 3);
+    }
+    if !has_kernels(&packed) {
         return packed_attention_plain(packed, relative, heads, mask, dropout);
     }
     let call = AttentionCall {
@@ -150,7 +153,7 @@ pub fn attention_weights(
         let skewed = queries.matmul(relative);
         scores = scores + skew(skewed);
     }
-    if mask.causal {
+    if mask.causal && time > 0 {
         let later = Tensor::<2>::ones([time, time], &device).triu(1);
         scores = scores + later.mul_scalar(-1e30).unsqueeze();
     }
