@@ -141,6 +141,10 @@ pub struct MusicCnn {
 
 /// What the model says, before softmax or sigmoid.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for a batch, and its parts are handles"
+)]
 pub enum MusicCnnOutput {
     /// Of a model with `output = "clip"`.
     Clip {

@@ -133,11 +133,10 @@ impl LabelledFolders {
 ///
 /// # Errors
 /// When there is no such folder, or no recording in it that can be read.
-#[expect(clippy::type_complexity, reason = "two plain lists")]
 pub(in crate::training) fn read_folder(
     root: &Path,
     sample_rate: u32,
-) -> Result<(Vec<(String, Clip)>, Option<String>)> {
+) -> Result<(Vec<NamedClip>, Option<String>)> {
     check_folder(root)?;
     let files = audio_files(root)?;
     if files.is_empty() {
@@ -202,8 +201,10 @@ fn name_below(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
+/// A recording by its path below the folder.
+type NamedClip = (String, Clip);
+
 /// Each file's recording, where it can be read, and a sentence about those that cannot.
-#[expect(clippy::type_complexity, reason = "two plain lists")]
 fn decode(
     root: &Path,
     files: &[PathBuf],

@@ -169,8 +169,9 @@ pub fn backward(
         })
         .collect();
     let mut gradient = vec![0.0; packed.len()];
-    for part in 0..3 {
-        interleave(geometry, &mut gradient, 3 * width, part * width, |unit| {
+    // Queries, keys, values.
+    for (part, start) in [0, width, 2 * width].into_iter().enumerate() {
+        interleave(geometry, &mut gradient, 3 * width, start, |unit| {
             &parts[unit][part]
         });
     }

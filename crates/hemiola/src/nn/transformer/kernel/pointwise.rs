@@ -132,7 +132,7 @@ pub fn bias_gelu(x: &[f32], bias: &[f32], dropout: Option<Dropout>) -> Vec<f32> 
     if x.is_empty() {
         return output;
     }
-    assert_eq!(x.len() % width, 0, "whole rows");
+    assert!(x.len().is_multiple_of(width), "whole rows");
     let rows = chunk_rows(width);
     output
         .par_chunks_mut(rows * width)
@@ -188,7 +188,7 @@ pub fn bias_gelu_backward(
     if x.is_empty() {
         return (to_x, vec![0.0; width]);
     }
-    assert_eq!(x.len() % width, 0, "whole rows");
+    assert!(x.len().is_multiple_of(width), "whole rows");
     let rows = chunk_rows(width);
     let parts: Vec<[Vec<f32>; 1]> = to_x
         .par_chunks_mut(rows * width)
@@ -256,7 +256,10 @@ impl Added<'_> {
         let width = self.bias.len();
         assert_eq!(weight.len(), width, "weight");
         assert_eq!(self.x.len(), self.residual.len(), "residual");
-        assert!(self.x.is_empty() || self.x.len() % width == 0, "whole rows");
+        assert!(
+            self.x.is_empty() || self.x.len().is_multiple_of(width),
+            "whole rows"
+        );
     }
 
     /// The sum in one row, and the mean and the inverse of the deviation of its values.
