@@ -5,6 +5,7 @@ use burn::module::{Module, Param};
 use burn::nn::BatchNormConfig;
 use burn::tensor::{Device, Distribution, Tensor};
 use hemiola::nn::convolution::kernel::Padding;
+use hemiola::nn::convolution::operator::FixedNorm;
 use hemiola::nn::convolution::{BatchNorm, Conv1d, Conv2d, conv_block, operator};
 use hemiola::nn::evaluation_mode;
 
@@ -153,6 +154,45 @@ fn normalisation_in_training_is_that_of_burn() {
         assert_close("input gradient", &found.2, &expected.2);
         assert_close("weight gradient", &found.3[0], &expected.3[0]);
         assert_close("bias gradient", &found.3[1], &expected.3[1]);
+    }
+}
+
+#[test]
+fn normalisation_by_given_statistics_has_the_gradients_of_burn() {
+    let device = Device::flex().autodiff();
+    for relu in [false, true] {
+        let input = noise([3, 50, 4, 6], &device).require_grad();
+        let weight = noise([6], &device).require_grad();
+        let bias = noise([6], &device).require_grad();
+        let slope = noise([3, 50, 4, 6], &device);
+        let (mean, variance) = (noise([6], &device), noise([6], &device) + 1.5);
+        let run = |own: bool| {
+            let apply = if own {
+                operator::batch_norm::<4>
+            } else {
+                operator::batch_norm_plain::<4>
+            };
+            let norm = FixedNorm {
+                weight: weight.clone(),
+                bias: bias.clone(),
+                mean: mean.clone(),
+                variance: variance.clone(),
+                epsilon: 1e-5,
+            };
+            let output = apply(input.clone(), norm, relu);
+            let gradients = (output.clone() * slope.clone()).sum().backward();
+            (
+                output.inner(),
+                input.grad(&gradients).unwrap(),
+                weight.grad(&gradients).unwrap(),
+                bias.grad(&gradients).unwrap(),
+            )
+        };
+        let (found, expected) = (run(true), run(false));
+        assert_close("output", &found.0, &expected.0);
+        assert_close("input gradient", &found.1, &expected.1);
+        assert_close("weight gradient", &found.2, &expected.2);
+        assert_close("bias gradient", &found.3, &expected.3);
     }
 }
 

@@ -3,17 +3,14 @@
 //! Source: Ioffe and Szegedy 2015, "Batch Normalization". All of it is bound by memory, so the parts are fused:
 //! training reads the data twice and writes it once; its gradient reads data and output gradient twice and writes once.
 
+mod layout;
 mod passes;
 
 use rayon::prelude::*;
 
 use super::kernel::Level;
+use layout::Layout;
 use passes::{add_slopes, add_squares, add_up, normalise, slopes};
-
-/// Floats a thread takes at a time, about; they are read twice and stay in the first-level cache.
-const CHUNK_FLOATS: usize = 6_144;
-/// Floats that are treated as independent lanes; a multiple of the channels near this.
-const PERIOD_FLOATS: usize = 192;
 
 /// Mean and biased variance of every channel over a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,26 +217,60 @@ pub fn backward(
     statistics: &Statistics,
     output_gradient: &[f32],
 ) -> Gradients {
-    let channels = weight.len();
+    let [mean, variance] = [&statistics.mean, &statistics.variance];
+    let normaliser = Normaliser::new(mean, variance, weight, bias, epsilon);
+    gradients(
+        input,
+        &normaliser,
+        relu,
+        output_gradient,
+        |sums, products| Coupling::new(statistics, &normaliser.scale, epsilon, sums, products),
+    )
+}
+
+/// The gradients of [`Normaliser::apply`] of given statistics, which have none themselves.
+///
+/// # Panics
+/// As [`backward`].
+pub fn fixed_backward(
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f64,
+    relu: bool,
+    [mean, variance]: [&[f32]; 2],
+    output_gradient: &[f32],
+) -> Gradients {
+    let normaliser = Normaliser::new(mean, variance, weight, bias, epsilon);
+    gradients(
+        input,
+        &normaliser,
+        relu,
+        output_gradient,
+        |sums, products| Coupling::none(variance, epsilon, sums, products),
+    )
+}
+
+fn gradients(
+    input: &[f32],
+    forward: &Normaliser,
+    relu: bool,
+    output_gradient: &[f32],
+    coupling: impl FnOnce(&[f64], &[f64]) -> Coupling,
+) -> Gradients {
+    let channels = forward.scale.len();
     assert_eq!(
         input.len(),
         output_gradient.len(),
         "length of the output's gradient"
     );
     assert!(
-        bias.len() == channels && statistics.mean.len() == channels,
+        forward.bias.len() == channels && forward.mean.len() == channels,
         "channels"
     );
     let layout = Layout::new(channels, input.len());
     let level = Level::best();
-    let forward = Normaliser::new(
-        &statistics.mean,
-        &statistics.variance,
-        weight,
-        bias,
-        epsilon,
-    );
-    let (scale, mean) = (layout.tile(&forward.scale), layout.tile(&statistics.mean));
+    let (scale, mean) = (layout.tile(&forward.scale), layout.tile(&forward.mean));
     let mut bias = layout.tile(&forward.bias);
     if !relu {
         // What decides whether a gradient passes is then always positive.
@@ -277,7 +308,7 @@ pub fn backward(
             .for_each(|(all, part)| *all += part);
     }
 
-    let coupling = Coupling::new(statistics, &forward.scale, epsilon, &sums, &products);
+    let coupling = coupling(&sums, &products);
     let (slope_mean, slope_input) = (
         layout.tile(&coupling.slope_mean),
         layout.tile(&coupling.slope_input),
@@ -330,65 +361,36 @@ impl Coupling {
         products: &[f64],
     ) -> Self {
         let positions = statistics.positions as f64;
-        let inverse: Vec<f64> = statistics
-            .variance
-            .iter()
-            .map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt())
-            .collect();
-        let per_channel = |f: &dyn Fn(usize) -> f64| -> Vec<f32> {
-            (0..scale.len()).map(|c| f(c) as f32).collect()
-        };
+        let inverse = inverse_deviations(&statistics.variance, epsilon);
+        let own = Self::none(&statistics.variance, epsilon, sums, products);
         Self {
-            slope_mean: per_channel(&|c| f64::from(scale[c]) * sums[c] / positions),
-            slope_input: per_channel(&|c| {
+            slope_mean: per_channel(sums, |c| f64::from(scale[c]) * sums[c] / positions),
+            slope_input: per_channel(sums, |c| {
                 f64::from(scale[c]) * inverse[c] * inverse[c] * products[c] / positions
             }),
-            weight: per_channel(&|c| products[c] * inverse[c]),
-            bias: per_channel(&|c| sums[c]),
+            ..own
         }
     }
-}
 
-/// How the data is cut: channels repeat within a period, periods within a chunk.
-struct Layout {
-    channels: usize,
-    period: usize,
-    chunk: usize,
-}
-
-impl Layout {
-    fn new(channels: usize, len: usize) -> Self {
-        assert!(
-            channels > 0 && len > 0,
-            "normalisation of nothing: {len} values of {channels} channels"
-        );
-        assert_eq!(
-            len % channels,
-            0,
-            "{len} values are no multiple of {channels} channels"
-        );
-        let period = channels * PERIOD_FLOATS.div_ceil(channels);
+    /// Of given statistics: positions do not act on one another.
+    fn none(variance: &[f32], epsilon: f64, sums: &[f64], products: &[f64]) -> Self {
+        let inverse = inverse_deviations(variance, epsilon);
         Self {
-            channels,
-            period,
-            chunk: period * CHUNK_FLOATS.div_ceil(period),
+            slope_mean: vec![0.0; sums.len()],
+            slope_input: vec![0.0; sums.len()],
+            weight: per_channel(sums, |c| products[c] * inverse[c]),
+            bias: per_channel(sums, |c| sums[c]),
         }
     }
+}
 
-    /// The channels' values repeated over a period.
-    fn tile(&self, values: &[f32]) -> Vec<f32> {
-        values.repeat(self.period / self.channels)
-    }
+fn inverse_deviations(variance: &[f32], epsilon: f64) -> Vec<f64> {
+    variance
+        .iter()
+        .map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt())
+        .collect()
+}
 
-    /// Sums over a period, added up by channel.
-    fn fold(&self, sums: &[f32]) -> Vec<f64> {
-        let mut folded = vec![0.0; self.channels];
-        for sums in sums.chunks_exact(self.channels) {
-            folded
-                .iter_mut()
-                .zip(sums)
-                .for_each(|(all, &sum)| *all += f64::from(sum));
-        }
-        folded
-    }
+fn per_channel(channels: &[f64], value: impl Fn(usize) -> f64) -> Vec<f32> {
+    (0..channels.len()).map(|c| value(c) as f32).collect()
 }

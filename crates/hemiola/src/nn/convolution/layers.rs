@@ -163,14 +163,7 @@ impl BatchNorm {
             self.follow(mean, variance);
             return output;
         }
-        let FixedNorm {
-            weight,
-            bias,
-            mean,
-            variance,
-            epsilon,
-        } = self.fixed(&device);
-        operator::batch_norm(input, weight, bias, mean, variance, epsilon, relu)
+        operator::batch_norm(input, self.fixed(&device), relu)
     }
 
     fn trains(&self, device: &Device) -> bool {

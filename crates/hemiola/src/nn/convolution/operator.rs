@@ -34,11 +34,7 @@ trait ConvolutionBackend: Backend {
         epsilon: f64,
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-}
 
-/// Operators that only inference needs.
-#[backend_extension(Flex)]
-trait InferenceBackend: Backend {
     fn channels_last_normalise(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -48,7 +44,11 @@ trait InferenceBackend: Backend {
         epsilon: f64,
         relu: bool,
     ) -> FloatTensor<Self>;
+}
 
+/// The operator that only inference needs.
+#[backend_extension(Flex)]
+trait InferenceBackend: Backend {
     #[allow(clippy::too_many_arguments)]
     fn channels_last_block(
         input: FloatTensor<Self>,
@@ -139,14 +139,7 @@ pub fn conv2d_norm_relu_pool(
     assert_channels(&input, &weight, &bias);
     if !has_kernels(&input) || input.device().is_autodiff() {
         let output = conv2d(input, weight, bias, dilation, padding);
-        let FixedNorm {
-            weight,
-            bias,
-            mean,
-            variance,
-            epsilon,
-        } = norm;
-        let output = batch_norm(output, weight, bias, mean, variance, epsilon, true);
+        let output = batch_norm(output, norm, true);
         return max_pool(output, window);
     }
     Tensor::from_dispatch(<Dispatch as InferenceBackend>::channels_last_block(
@@ -219,39 +212,38 @@ pub fn batch_norm_train_plain<const D: usize>(
     )
 }
 
-/// `input` […, channels] normalised by given statistics, then ReLU if `relu`.
-pub fn batch_norm<const D: usize>(
-    input: Tensor<D>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
-    mean: Tensor<1>,
-    variance: Tensor<1>,
-    epsilon: f64,
-    relu: bool,
-) -> Tensor<D> {
-    if !has_kernels(&input) || input.device().is_autodiff() {
-        let shape = input.dims();
-        let channels = shape[D - 1];
-        let scale = weight / (variance + epsilon).sqrt();
-        let flat = input.reshape([-1, channels as isize]);
-        let normal =
-            (flat - mean.unsqueeze::<2>()) * scale.unsqueeze::<2>() + bias.unsqueeze::<2>();
-        let output = normal.reshape(shape);
-        return if relu {
-            burn::tensor::activation::relu(output)
-        } else {
-            output
-        };
+/// `input` […, channels] normalised by given statistics, which get no gradient, then ReLU if `relu`.
+pub fn batch_norm<const D: usize>(input: Tensor<D>, norm: FixedNorm, relu: bool) -> Tensor<D> {
+    if !has_kernels(&input) || input.shape().num_elements() == 0 {
+        return batch_norm_plain(input, norm, relu);
     }
-    Tensor::from_dispatch(<Dispatch as InferenceBackend>::channels_last_normalise(
+    Tensor::from_dispatch(<Dispatch as ConvolutionBackend>::channels_last_normalise(
         input.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-        mean.into_dispatch(),
-        variance.into_dispatch(),
-        epsilon,
+        norm.weight.into_dispatch(),
+        norm.bias.into_dispatch(),
+        norm.mean.into_dispatch(),
+        norm.variance.into_dispatch(),
+        norm.epsilon,
         relu,
     ))
+}
+
+/// [`batch_norm`] made of burn's operators, for devices without own kernels.
+pub fn batch_norm_plain<const D: usize>(
+    input: Tensor<D>,
+    norm: FixedNorm,
+    relu: bool,
+) -> Tensor<D> {
+    let shape = input.dims();
+    let scale = norm.weight / (norm.variance + norm.epsilon).sqrt();
+    let flat = input.reshape([-1, shape[D - 1] as isize]);
+    let centred = flat - norm.mean.unsqueeze::<2>();
+    let output = (centred * scale.unsqueeze::<2>() + norm.bias.unsqueeze::<2>()).reshape(shape);
+    if relu {
+        burn::tensor::activation::relu(output)
+    } else {
+        output
+    }
 }
 
 fn has_kernels<const D: usize>(input: &Tensor<D>) -> bool {
@@ -330,6 +322,22 @@ impl ConvolutionBackend for Flex {
             flex(variance, [channels]),
         )
     }
+
+    fn channels_last_normalise(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        epsilon: f64,
+        relu: bool,
+    ) -> FlexTensor {
+        let [weight, bias, mean, variance] =
+            [weight, bias, mean, variance].map(|tensor| with_floats(&tensor, <[f32]>::to_vec));
+        let normaliser = Normaliser::new(&mean, &variance, &weight, &bias, epsilon);
+        let output = with_floats(&input, |input| normaliser.apply(input, relu));
+        flex(output, input.shape())
+    }
 }
 
 fn normalise(
@@ -350,22 +358,6 @@ fn normalise(
 }
 
 impl InferenceBackend for Flex {
-    fn channels_last_normalise(
-        input: FlexTensor,
-        weight: FlexTensor,
-        bias: FlexTensor,
-        mean: FlexTensor,
-        variance: FlexTensor,
-        epsilon: f64,
-        relu: bool,
-    ) -> FlexTensor {
-        let [weight, bias, mean, variance] =
-            [weight, bias, mean, variance].map(|tensor| with_floats(&tensor, <[f32]>::to_vec));
-        let normaliser = Normaliser::new(&mean, &variance, &weight, &bias, epsilon);
-        let output = with_floats(&input, |input| normaliser.apply(input, relu));
-        flex(output, input.shape())
-    }
-
     fn channels_last_block(
         input: FlexTensor,
         weight: FlexTensor,

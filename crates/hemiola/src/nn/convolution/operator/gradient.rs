@@ -96,6 +96,49 @@ impl Backward<Flex, 3> for BatchNormGradient {
     }
 }
 
+#[derive(Debug)]
+struct FixedNormGradient;
+
+#[derive(Clone, Debug)]
+struct FixedNormState {
+    /// Input, weight, bias, mean, variance.
+    tensors: [FlexTensor; 5],
+    epsilon: f64,
+    relu: bool,
+}
+
+impl Backward<Flex, 3> for FixedNormGradient {
+    type State = FixedNormState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let slope = gradients.consume::<Flex>(&ops.node);
+        let FixedNormState {
+            tensors: [input, weight, bias, mean, variance],
+            epsilon,
+            relu,
+        } = ops.state;
+        let channels = weight.shape();
+        let [weight, bias, mean, variance] =
+            [weight, bias, mean, variance].map(|tensor| with_floats(&tensor, <[f32]>::to_vec));
+        let found = with_floats(&input, |input| {
+            with_floats(&slope, |slope| {
+                let statistics = [mean.as_slice(), &variance];
+                batch_norm::fixed_backward(input, &weight, &bias, epsilon, relu, statistics, slope)
+            })
+        });
+        let found = [
+            flex(found.input, input.shape()),
+            flex(found.weight, channels.clone()),
+            flex(found.bias, channels),
+        ];
+        for (node, gradient) in ops.parents.into_iter().zip(found) {
+            if let Some(node) = node {
+                gradients.register::<Flex>(node.id, gradient);
+            }
+        }
+    }
+}
+
 impl<C: CheckpointStrategy> ConvolutionBackend for Autodiff<Flex, C> {
     fn channels_last_convolution(
         input: FloatTensor<Self>,
@@ -161,5 +204,35 @@ impl<C: CheckpointStrategy> ConvolutionBackend for Autodiff<Flex, C> {
             <FloatTensor<Self>>::new(mean),
             <FloatTensor<Self>>::new(variance),
         )
+    }
+
+    fn channels_last_normalise(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let prepared = FixedNormGradient
+            .prepare::<C>([input.node(), weight.node(), bias.node()])
+            .compute_bound()
+            .stateful();
+        let tensors = [input, weight, bias, mean, variance].map(|tensor| tensor.into_primitive());
+        let [input, weight, bias, mean, variance] = tensors.clone();
+        let output =
+            Flex::channels_last_normalise(input, weight, bias, mean, variance, epsilon, relu);
+        match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish(
+                FixedNormState {
+                    tensors,
+                    epsilon,
+                    relu,
+                },
+                output,
+            ),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
     }
 }
