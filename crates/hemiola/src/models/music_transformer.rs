@@ -192,7 +192,7 @@ impl MusicTransformer {
     /// Of events `[batch, time]`, each below `vocab_size`, and a style `[batch]`, each below `n_styles`, or none.
     ///
     /// # Errors
-    /// When there are more events than `max_seq_len`.
+    /// When there is no event, or more than `max_seq_len`.
     pub fn forward(
         &self,
         tokens: Tensor<2, Int>,
@@ -214,7 +214,7 @@ impl MusicTransformer {
     /// attended to.
     ///
     /// # Errors
-    /// When there are more events than `max_seq_len`, or lengths do not fit.
+    /// When there is no event, or more than `max_seq_len`, or lengths do not fit.
     pub fn hidden_states(
         &self,
         tokens: Tensor<2, Int>,
@@ -261,6 +261,11 @@ impl MusicTransformer {
     ) -> Result<(Tensor<3>, Option<Tensor<2>>, AttentionMask)> {
         let [batch, time] = tokens.dims();
         let longest = self.config.max_seq_len;
+        if batch == 0 || time == 0 {
+            return Err(Error::config(format!(
+                "expected at least one sequence of at least one event, found {batch} of {time}"
+            )));
+        }
         if time > longest {
             return Err(Error::config(format!(
                 "{time} events are too many for this model, which takes at most {longest} \
@@ -288,7 +293,7 @@ impl MusicTransformer {
             let style: Tensor<3> = self.style_embedding.forward(style.unsqueeze_dim(1));
             x = x + style; // one for all positions
         }
-        let relative = (self.config.relative && time > 0).then(|| {
+        let relative = self.config.relative.then(|| {
             let table = self.relative_pos.rel_pos_emb.val();
             table.narrow(0, longest - time, 2 * time - 1)
         });
@@ -546,8 +551,8 @@ mod tests {
         assert!(model.forward(events(1, 90), None).is_ok());
         let error = model.forward(events(1, 91), None).unwrap_err().to_string();
         assert!(error.contains("91") && error.contains("90"), "{error}");
-        let empty = model.forward(events(1, 0), None).unwrap();
-        assert_eq!(empty.tokens.dims(), [1, 0, 50]);
+        let error = model.forward(events(1, 0), None).unwrap_err().to_string();
+        assert!(error.contains("at least one event"), "{error}");
         assert_eq!(
             model.forward(events(1, 1), None).unwrap().tokens.dims(),
             [1, 1, 50]

@@ -76,7 +76,8 @@ pub fn new_dropout(probability: f64, device: &Device) -> Option<Dropout> {
     })
 }
 
-/// Multi-head self-attention on queries, keys and values `[batch, time, 3 · width]`, to `[batch, time, width]`.
+/// Multi-head self-attention on queries, keys and values `[batch, time, 3 · width]`, to `[batch, time, width]`; `batch` and
+/// `time` are at least 1.
 ///
 /// `relative` is `[2 · time − 1, width]`; its row `i − j + time − 1` is added to key j for query i.
 pub fn packed_attention(
@@ -86,12 +87,9 @@ pub fn packed_attention(
     mask: &AttentionMask,
     dropout: Option<Dropout>,
 ) -> Tensor<3> {
-    let [batch, time, packed_width] = packed.dims();
+    let [batch, ..] = packed.dims();
     if let Some(lengths) = &mask.lengths {
         assert_eq!(lengths.len(), batch, "one length for each sequence");
-    }
-    if time == 0 || batch == 0 {
-        return packed.narrow(2, 0, packed_width / 3);
     }
     if !has_kernels(&packed) {
         return packed_attention_plain(packed, relative, heads, mask, dropout);
@@ -144,7 +142,7 @@ pub fn attention_weights(
     };
     let queries = part(0).mul_scalar(1.0 / (head as f64).sqrt());
     let mut scores = queries.clone().matmul(part(1).swap_dims(2, 3)); // [batch, heads, time, time]
-    if let Some(relative) = relative.filter(|_| time > 0) {
+    if let Some(relative) = relative {
         // Rows by falling offset: column c of row i is offset time − 1 − c, and key j is at c = time − 1 − i + j.
         let relative = relative
             .flip([0])
@@ -153,7 +151,7 @@ pub fn attention_weights(
         let skewed = queries.matmul(relative);
         scores = scores + skew(skewed);
     }
-    if mask.causal && time > 0 {
+    if mask.causal {
         let later = Tensor::<2>::ones([time, time], &device).triu(1);
         scores = scores + later.mul_scalar(-1e30).unsqueeze();
     }
