@@ -103,7 +103,7 @@ fn music_vae() {
 #[test]
 fn music_vae_of_single_frames() {
     let at = with_music();
-    let settings = ["model.hierarchical=false", "run.steps=900"];
+    let settings = ["model.hierarchical=false", "run.steps=2000"];
     let last = learns(at.path(), "music-vae", 88.0 * chance(2.0) * 4.0, &settings);
     assert!(last["dev"]["f1"].as_f64().unwrap() > 0.95, "{last}");
 }
