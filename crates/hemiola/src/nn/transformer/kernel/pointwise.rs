@@ -87,28 +87,30 @@ fn gelu_slope<V: Vector>(x: V) -> V {
     sign.mul_add(half.sub(tail), half).add(x.mul(density))
 }
 
-/// Runs over a row in vectors; the last one may be cut short.
+/// The vector at `start` of a row; zeros behind its end.
+///
+/// No closure holds vectors here: only what is inlined by force into [`Level::run`] is compiled for its instructions.
 #[inline(always)]
-fn map_row<V: Vector, const N: usize>(
-    inputs: [&[f32]; N],
-    output: &mut [f32],
-    f: impl Fn([V; N]) -> V,
-) {
-    let whole = output.len() - output.len() % V::LANES;
-    for start in (0..whole).step_by(V::LANES) {
-        f(inputs.map(|input| V::load(&input[start..]))).store(&mut output[start..]);
+fn load<V: Vector>(row: &[f32], start: usize) -> V {
+    if start + V::LANES <= row.len() {
+        return V::load(&row[start..]);
     }
-    if whole < output.len() {
-        let rest = output.len() - whole;
-        let padded = inputs.map(|input| {
-            let mut lanes = [0.0; LANES];
-            lanes[..rest].copy_from_slice(&input[whole..]);
-            V::load(&lanes)
-        });
-        let mut lanes = [0.0; LANES];
-        f(padded).store(&mut lanes);
-        output[whole..].copy_from_slice(&lanes[..rest]);
+    let mut lanes = [0.0; LANES];
+    lanes[..row.len() - start].copy_from_slice(&row[start..]);
+    V::load(&lanes)
+}
+
+/// The inverse of [`load`].
+#[inline(always)]
+fn store<V: Vector>(vector: V, row: &mut [f32], start: usize) {
+    if start + V::LANES <= row.len() {
+        vector.store(&mut row[start..]);
+        return;
     }
+    let mut lanes = [0.0; LANES];
+    vector.store(&mut lanes);
+    let rest = row.len() - start;
+    row[start..].copy_from_slice(&lanes[..rest]);
 }
 
 #[inline(always)]
@@ -166,7 +168,10 @@ impl Job for BiasGelu<'_> {
         let width = self.bias.len();
         let rows = (self.x.chunks_exact(width)).zip(self.output.chunks_exact_mut(width));
         for (row, (x, output)) in rows.enumerate() {
-            map_row::<V, 2>([x, self.bias], output, |[x, bias]| gelu_value(x.add(bias)));
+            for start in (0..width).step_by(V::LANES) {
+                let sum = load::<V>(x, start).add(load(self.bias, start));
+                store(gelu_value(sum), output, start);
+            }
             drop_row(output, self.dropout, self.first + row * width);
         }
     }
@@ -230,9 +235,11 @@ impl Job for BiasGeluGradient<'_> {
             .zip(self.slope.chunks_exact(width))
             .zip(self.to_x.chunks_exact_mut(width));
         for (row, ((x, slope), to_x)) in rows.enumerate() {
-            map_row::<V, 3>([x, self.bias, slope], to_x, |[x, bias, slope]| {
-                gelu_slope(x.add(bias)).mul(slope)
-            });
+            for start in (0..width).step_by(V::LANES) {
+                let sum = load::<V>(x, start).add(load(self.bias, start));
+                let value = gelu_slope(sum).mul(load(slope, start));
+                store(value, to_x, start);
+            }
             drop_row(to_x, self.dropout, self.first + row * width);
             for (sum, value) in to_bias.iter_mut().zip(&*to_x) {
                 *sum += value;
