@@ -39,9 +39,9 @@ enum Action {
     Export {
         /// A built-in model or a checkpoint folder
         model: String,
-        /// The folder to write
+        /// The folder to write [default: the checkpoint's own; of a built-in model, one of its name]
         #[arg(short, long, value_name = "FOLDER")]
-        output: PathBuf,
+        output: Option<PathBuf>,
         /// The format of the weights
         #[arg(long, value_enum, default_value = "safetensors")]
         to: WeightFormat,
@@ -147,7 +147,10 @@ pub fn run(args: Args) -> Result<Outcome> {
             output,
             to: WeightFormat::Safetensors,
             precision,
-        } => open(&model)?.export(&output, precision.into())?,
+        } => {
+            let output = output.unwrap_or_else(|| PathBuf::from(&model));
+            open(&model)?.export(&output, precision.into())?;
+        }
         Action::Import {
             file,
             arch,

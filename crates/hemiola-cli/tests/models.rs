@@ -166,6 +166,24 @@ fn pickles_of_pytorch_are_imported_with_and_without_wrappings() {
 }
 
 #[test]
+fn an_export_without_a_folder_goes_to_the_checkpoints_own() {
+    let at = with_model();
+    let weights = at.path().join("model/model.safetensors");
+    let before = fs::metadata(&weights).unwrap().len();
+    let arguments = ["models", "export", "model", "--to", "safetensors"];
+    hemiola(
+        at.path(),
+        &[&arguments[..], &["--precision", "float16"]].concat(),
+    )
+    .succeeded();
+    assert!(fs::metadata(&weights).unwrap().len() < before * 2 / 3);
+    hemiola(at.path(), &["models", "show", "model"]).succeeded();
+    let arguments = ["models", "export", "piano", "--to", "safetensors"];
+    hemiola(at.path(), &arguments).succeeded();
+    assert!(at.path().join("piano/config.json").is_file());
+}
+
+#[test]
 fn safetensors_are_imported_with_the_sizes_given() {
     let at = folder();
     // Two heads are not told by the tensors.
