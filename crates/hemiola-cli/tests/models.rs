@@ -328,7 +328,7 @@ fn wrong_use_has_its_own_exit_code() {
     for arguments in [
         &["import", "w.pt", "--arch", "perceptron", "-o", "out"][..],
         &["import", "w.pt", "-o", "out"],
-        &["export", "model"],
+        &["export"],
         &["export", "model", "-o", "out", "--to", "pickle"],
     ] {
         assert_eq!(models(at.path(), arguments).code, 2, "{arguments:?}");
