@@ -228,7 +228,7 @@ pub fn batch_norm<const D: usize>(input: Tensor<D>, norm: FixedNorm, relu: bool)
     ))
 }
 
-/// [`batch_norm`] made of burn's operators, for devices without own kernels.
+/// [`batch_norm()`] made of burn's operators, for devices without own kernels.
 pub fn batch_norm_plain<const D: usize>(
     input: Tensor<D>,
     norm: FixedNorm,
