@@ -5,6 +5,19 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
+/// The projections `[width, 3 · width]` into queries, keys and values and `[width, width]` out of attention, with the
+/// initial values of PyTorch's: Xavier into, uniform within 1/√width out of it, biases of 0.
+pub(in crate::nn) fn packed_projections(width: usize, device: &Device) -> [Linear; 2] {
+    let mut in_proj = LinearConfig::new(width, 3 * width)
+        .with_initializer(Initializer::XavierUniform { gain: 1.0 })
+        .init(device);
+    let mut out_proj = LinearConfig::new(width, width).init(device);
+    // Made anew rather than mapped to zeros, which would leave parameters that are not trained.
+    in_proj.bias = Some(Initializer::Zeros.init([3 * width], device));
+    out_proj.bias = Some(Initializer::Zeros.init([width], device));
+    [in_proj, out_proj]
+}
+
 /// Self-attention over time with one projection for queries, keys and values.
 ///
 /// Vaswani et al., "Attention Is All You Need" (2017), section 3.2. Parameters in a checkpoint:
@@ -20,16 +33,7 @@ pub struct SelfAttention {
 impl SelfAttention {
     /// `width` must be a multiple of `n_heads`.
     pub fn new(width: usize, n_heads: usize, dropout: f64, device: &Device) -> Self {
-        let projection = |outputs, initializer| {
-            LinearConfig::new(width, outputs)
-                .with_initializer(initializer)
-                .init(device)
-        };
-        let mut in_proj = projection(3 * width, Initializer::XavierUniform { gain: 1.0 });
-        let mut out_proj = LinearConfig::new(width, width).init(device);
-        // Made anew rather than mapped to zeros, which would leave parameters that are not trained.
-        in_proj.bias = Some(Initializer::Zeros.init([3 * width], device));
-        out_proj.bias = Some(Initializer::Zeros.init([width], device));
+        let [in_proj, out_proj] = packed_projections(width, device);
         Self {
             in_proj,
             out_proj,

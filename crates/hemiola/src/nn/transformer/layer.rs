@@ -1,10 +1,11 @@
 //! One encoder layer, as PyTorch's `nn.TransformerEncoderLayer` with normalisation behind each part.
 
 use burn::module::{Flag, Module, Param};
-use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::operator::{self, AttentionMask, Dropout};
+use crate::nn::attention::packed_projections;
 
 /// Sizes of an [`EncoderLayer`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,13 +49,7 @@ impl EncoderLayerConfig {
     /// 1/√inputs for the rest.
     pub fn init(&self, device: &Device) -> EncoderLayer {
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
-        let mut in_proj = LinearConfig::new(self.width, 3 * self.width)
-            .with_initializer(Initializer::XavierUniform { gain: 1.0 })
-            .init(device);
-        let mut out_proj = linear(self.width, self.width);
-        // Made anew rather than mapped to zeros, which would leave parameters that are not trained.
-        in_proj.bias = Some(Initializer::Zeros.init([3 * self.width], device));
-        out_proj.bias = Some(Initializer::Zeros.init([self.width], device));
+        let [in_proj, out_proj] = packed_projections(self.width, device);
         let norm = || {
             LayerNormConfig::new(self.width)
                 .with_epsilon(EPSILON)
