@@ -1,9 +1,11 @@
 //! Anybody's own MIDI files: a folder with whatever folders in it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::piece_list::PieceList;
 use super::reading::{Reading, read_all};
 use super::reserved::Reserved;
 use super::{DataSet, Item, Performance, SetInfo, Split, has_ending};
@@ -30,6 +32,8 @@ pub(super) const INFO: SetInfo = SetInfo {
 #[derive(Debug, Clone)]
 pub struct MidiFolder {
     items: Vec<Item>,
+    /// By the name of the item, where a list says it.
+    styles: BTreeMap<String, String>,
     left_out: Vec<String>,
     reserved: Reserved,
 }
@@ -112,9 +116,60 @@ impl MidiFolder {
         left_out.sort();
         Ok(Self {
             items,
+            styles: BTreeMap::new(),
             left_out,
             reserved,
         })
+    }
+
+    /// The files that a list names, on the sides and in the styles that it says. None of them is opened.
+    ///
+    /// A file whose path may name a reserved work is left out.
+    ///
+    /// # Errors
+    /// When a file is missing, or none is left.
+    pub fn listed(folder: &Path, list: &PieceList, reserved: Option<&Reserved>) -> Result<Self> {
+        let mut listed = Self {
+            items: Vec::with_capacity(list.pieces.len()),
+            styles: BTreeMap::new(),
+            left_out: Vec::new(),
+            reserved: reserved.cloned().unwrap_or_default(),
+        };
+        for piece in &list.pieces {
+            let name = &piece.file;
+            if let Some(title) = listed.reserved.matches(name) {
+                listed
+                    .left_out
+                    .push(format!("{name}: may be the reserved {title}"));
+                continue;
+            }
+            let notes = folder.join(name);
+            if !notes.is_file() {
+                return Err(Error::input(
+                    &notes,
+                    "the list of pieces names this file, but it is missing",
+                ));
+            }
+            if !piece.style.is_empty() {
+                listed.styles.insert(name.clone(), piece.style.clone());
+            }
+            listed.items.push(Item {
+                name: name.clone(),
+                split: piece.split,
+                notes,
+                audio: None,
+            });
+        }
+        if listed.items.is_empty() {
+            return Err(Error::input(folder, "the list of pieces names no file in it"));
+        }
+        listed.items.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listed)
+    }
+
+    /// The style of an item by its name, where a list says it.
+    pub fn style(&self, name: &str) -> Option<&str> {
+        self.styles.get(name).map(String::as_str)
     }
 
     /// The items of one side.

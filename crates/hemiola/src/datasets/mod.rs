@@ -9,6 +9,7 @@ pub mod midi_folder;
 pub mod nottingham;
 pub mod pairs;
 pub mod performance;
+pub mod piece_list;
 pub mod plan;
 pub mod pop909;
 pub mod reading;

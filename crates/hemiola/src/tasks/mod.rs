@@ -4,5 +4,6 @@ pub mod chroma;
 pub mod classify;
 pub mod embed;
 pub mod note_decoding;
+pub mod perform;
 pub mod sampling;
 pub mod transcribe;

@@ -4,14 +4,15 @@ use burn::tensor::Device;
 
 use super::Shapes;
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
 use crate::models::music_transformer::{MusicTransformer, MusicTransformerConfig};
+use crate::tasks::perform::PerformerConfig;
 
 impl Architecture for MusicTransformer {
     const NAME: &'static str = "music-transformer";
     type Config = MusicTransformerConfig;
-    type Task = NoTask;
+    type Task = PerformerConfig;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -29,7 +30,7 @@ impl Importable for MusicTransformer {
         assumed.push("relative positions that are used, and no event that sees a later one".into());
         Ok(Imported {
             model,
-            task: NoTask {},
+            task: PerformerConfig::default(),
             assumed,
         })
     }

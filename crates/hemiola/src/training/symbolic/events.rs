@@ -1,14 +1,14 @@
 //! Pieces as sequences of performance events, and excerpts of them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::source::{self, MidiSource};
 use crate::datasets::Split;
-use crate::datasets::midi_folder::MidiFolder;
-use crate::datasets::reserved::Reserved;
 use crate::error::{Error, Result};
 use crate::tokens::{
     BOS, EOS, NextNote, TokenOptions, VOCABULARY, events_at_tempo, next_notes, transposed_events,
@@ -18,7 +18,7 @@ use crate::tokens::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventData {
-    pub sources: Vec<EventSource>,
+    pub sources: Vec<MidiSource>,
     /// The list of titles that stay out of training.
     #[serde(default)]
     pub reserved: Option<PathBuf>,
@@ -37,18 +37,14 @@ pub struct EventData {
     /// Examples are up to this share slower or faster.
     #[serde(default)]
     pub tempo: f64,
+    /// How much more often pieces of a style are drawn than their length asks for; 1 where none is given.
+    #[serde(default)]
+    pub style_weights: BTreeMap<String, f64>,
+    /// The share of steps whose pieces do not tell their style, so that the model also does without.
+    #[serde(default)]
+    pub unstyled: f64,
     #[serde(default)]
     pub tokens: TokenOptions,
-}
-
-/// A folder of MIDI files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventSource {
-    pub folder: PathBuf,
-    /// The style of all its pieces, counted from 0.
-    #[serde(default)]
-    pub style: Option<usize>,
 }
 
 fn default_dev_share() -> f64 {
@@ -67,15 +63,7 @@ impl EventData {
     /// Refuses impossible values; files are not looked at.
     pub(super) fn validate(&self) -> Result<()> {
         let fail = |message: String| Err(Error::config(format!("data.{message}")));
-        if self.sources.is_empty() {
-            return fail("sources is empty; name at least one folder of MIDI files".into());
-        }
-        if !(0.0..1.0).contains(&self.dev_share) {
-            return fail(format!(
-                "dev_share is {}; it must be in [0, 1)",
-                self.dev_share
-            ));
-        }
+        source::validate(&self.sources, self.dev_share)?;
         if self.window < 8 {
             return fail(format!(
                 "window is {}; it must be at least 8 events",
@@ -91,17 +79,33 @@ impl EventData {
         if !(0.0..=0.5).contains(&self.tempo) {
             return fail(format!("tempo is {}; it must be in [0, 0.5]", self.tempo));
         }
+        if !(0.0..=1.0).contains(&self.unstyled) {
+            return fail(format!(
+                "unstyled is {}; it must be in [0, 1]",
+                self.unstyled
+            ));
+        }
+        let weights = self.style_weights.iter();
+        if let Some((style, weight)) = weights
+            .clone()
+            .find(|(_, weight)| !(**weight > 0.0 && weight.is_finite()))
+        {
+            return fail(format!(
+                "style_weights.{style} is {weight}; it must be above 0"
+            ));
+        }
         Ok(())
     }
 
     /// Reads the pieces of both sides; those that cannot be read are named on the log and passed over.
     ///
+    /// Styles are counted in `styles`; a style that is none of them is an error unless there are none.
     /// With `framed`, a piece begins with BOS and ends with EOS.
-    pub(super) fn read(&self, framed: bool) -> Result<Pieces> {
-        let reserved = self.reserved.as_deref().map(Reserved::read).transpose()?;
+    pub(super) fn read(&self, framed: bool, styles: &[String]) -> Result<Pieces> {
+        let reserved = source::reserved(self.reserved.as_deref())?;
         let mut pieces = Pieces::default();
         for source in &self.sources {
-            let folder = MidiFolder::open(&source.folder, reserved.as_ref(), self.dev_share)?;
+            let folder = source.open(reserved.as_ref(), self.dev_share)?;
             for (split, to) in [
                 (Split::Train, &mut pieces.train),
                 (Split::Dev, &mut pieces.dev),
@@ -110,12 +114,13 @@ impl EventData {
                 for skipped in &reading.skipped {
                     log::warn!("{skipped}; it is left out");
                 }
-                to.extend(
-                    reading
-                        .pieces
-                        .into_iter()
-                        .map(|(_, ids)| Piece::new(ids, source.style, framed)),
-                );
+                for (name, ids) in reading.pieces {
+                    let style = source.style(&folder, &name);
+                    let weight = style.and_then(|style| self.style_weights.get(style));
+                    let mut piece = Piece::new(ids, style_index(style, styles)?, framed);
+                    piece.weight = weight.unwrap_or(&1.0) * piece.ids.len() as f64;
+                    to.push(piece);
+                }
             }
         }
         if pieces.train.is_empty() {
@@ -132,16 +137,13 @@ impl EventData {
 
     /// A piece of `pieces` by chance, longer ones more often, varied by chance.
     pub(super) fn draw<'a>(&self, pieces: &'a [Piece], rng: &mut ChaCha8Rng) -> Varied<'a> {
-        let total: usize = pieces.iter().map(|piece| piece.ids.len()).sum();
-        let mut at = rng.random_range(0..total.max(1));
-        let piece = pieces
-            .iter()
-            .find(|piece| {
-                let inside = at < piece.ids.len();
-                at = at.saturating_sub(piece.ids.len());
-                inside
-            })
-            .unwrap_or(&pieces[0]);
+        let total: f64 = pieces.iter().map(|piece| piece.weight).sum();
+        let mut at = rng.random::<f64>() * total;
+        let piece = pieces.iter().find(|piece| {
+            at -= piece.weight;
+            at < 0.0
+        });
+        let piece = piece.unwrap_or(&pieces[0]);
         let factor = 1.0 + self.tempo * rng.random_range(-1.0..=1.0);
         let semitones = rng.random_range(-self.transpose..=self.transpose);
         let mut varied = Varied {
@@ -194,6 +196,8 @@ pub(super) struct Piece {
     /// For every id, the note that begins there or next.
     pub next: Vec<Option<NextNote>>,
     pub style: Option<usize>,
+    /// How often it is drawn.
+    weight: f64,
     framed: bool,
 }
 
@@ -229,6 +233,7 @@ impl Piece {
         };
         Self {
             next: next_notes(&ids),
+            weight: ids.len() as f64,
             ids,
             style,
             framed,
@@ -252,6 +257,19 @@ impl Piece {
             style: self.style,
         }
     }
+}
+
+fn style_index(style: Option<&str>, styles: &[String]) -> Result<Option<usize>> {
+    let Some(style) = style.filter(|_| !styles.is_empty()) else {
+        return Ok(None);
+    };
+    let index = styles.iter().position(|known| known == style);
+    index.map(Some).ok_or_else(|| {
+        Error::config(format!(
+            "data.sources has the style {style:?}; styles has only {}",
+            styles.join(", ")
+        ))
+    })
 }
 
 /// Whether a vocabulary has the special tokens.

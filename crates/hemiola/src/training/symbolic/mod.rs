@@ -5,8 +5,10 @@ pub mod music_bert;
 pub mod music_transformer;
 pub mod music_vae;
 pub mod progressions;
+mod source;
 
-pub use events::{EventData, EventSource};
+pub use events::EventData;
+pub use source::MidiSource;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 

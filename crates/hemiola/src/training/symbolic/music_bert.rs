@@ -251,7 +251,7 @@ impl ModelRecipe for MusicBertRecipe {
     ) -> Result<RunState> {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
-        let Pieces { train, dev } = self.data.read(false)?;
+        let Pieces { train, dev } = self.data.read(false, &[])?;
         // Numbers that no step has.
         let dev_batches = (0..self.data.dev_windows.div_ceil(self.run.batch_size))
             .map(|number| self.batch(&dev, usize::MAX - 1 - number));

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::events::{EventData, Excerpt, Pieces, has_special_tokens};
 use super::{floats, integers};
-use crate::checkpoint::{Card, NoTask};
+use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::models::music_transformer::{MusicTransformer, MusicTransformerConfig};
 use crate::nn::loss::cross_entropy;
+use crate::tasks::perform::PerformerConfig;
 use crate::tokens::EVENTS;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
@@ -28,6 +29,9 @@ pub struct MusicTransformerRecipe {
     #[serde(default)]
     pub model: MusicTransformerConfig,
     pub data: EventData,
+    /// Names of the styles, in the order of the model's.
+    #[serde(default)]
+    pub styles: Vec<String>,
     #[serde(default)]
     pub loss: EventLossWeights,
     /// What the model card says beyond what the run knows.
@@ -195,10 +199,10 @@ impl ModelRecipe for MusicTransformerRecipe {
                 self.model.vocab_size
             )));
         }
-        let styles = self.data.sources.iter().filter_map(|source| source.style);
-        if let Some(style) = styles.max().filter(|&style| style >= self.model.n_styles) {
+        if self.styles.len() > self.model.n_styles {
             return Err(Error::config(format!(
-                "data.sources has the style {style}; model.n_styles is {}, counted from 0",
+                "styles names {} styles; model.n_styles is {}",
+                self.styles.len(),
                 self.model.n_styles
             )));
         }
@@ -214,7 +218,8 @@ impl ModelRecipe for MusicTransformerRecipe {
     ) -> Result<RunState> {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
-        let Pieces { train, dev } = self.data.read(has_special_tokens(self.model.vocab_size))?;
+        let framed = has_special_tokens(self.model.vocab_size);
+        let Pieces { train, dev } = self.data.read(framed, &self.styles)?;
         let excerpts = self.data.dev_excerpts(&dev, self.data.window + 1);
         let dev_batches = excerpts
             .chunks(self.run.batch_size)
@@ -230,13 +235,20 @@ impl ModelRecipe for MusicTransformerRecipe {
                 .iter()
                 .map(|piece| piece.excerpt(data.window + 1, &mut rng))
                 .collect();
-            Ok(EventBatch::new(&excerpts, data.window))
+            let mut batch = EventBatch::new(&excerpts, data.window);
+            if rng.random_bool(data.unstyled) {
+                batch.styles = None;
+            }
+            Ok(batch)
         };
         let lesson = Lesson {
             run: self.run.clone(),
             objective: EventObjective { loss: self.loss },
             model: self.model.clone(),
-            task: NoTask {},
+            task: PerformerConfig {
+                styles: self.styles.clone(),
+                tokens: self.data.tokens,
+            },
             card: self.card.clone(),
             score: Score {
                 name: "event",

@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::floats;
+use super::source::{self, MidiSource};
 use crate::checkpoint::{Card, NoTask};
 use crate::datasets::Split;
-use crate::datasets::midi_folder::{FolderRolls, MidiFolder};
-use crate::datasets::reserved::Reserved;
+use crate::datasets::midi_folder::FolderRolls;
 use crate::error::{Error, Result};
 use crate::models::music_vae::{MusicVae, MusicVaeConfig};
 use crate::music::{Keys, PhraseShape};
@@ -41,8 +41,7 @@ pub struct MusicVaeRecipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollData {
-    /// Folders of MIDI files.
-    pub folders: Vec<PathBuf>,
+    pub sources: Vec<MidiSource>,
     /// The list of titles that stay out of training.
     #[serde(default)]
     pub reserved: Option<PathBuf>,
@@ -104,11 +103,10 @@ impl MusicVaeRecipe {
 
     /// The examples of both sides, each with at least one note.
     fn read(&self) -> Result<[Vec<Vec<f32>>; 2]> {
-        let reserved = self.data.reserved.as_deref().map(Reserved::read);
-        let reserved = reserved.transpose()?;
+        let reserved = source::reserved(self.data.reserved.as_deref())?;
         let mut sides = [Vec::new(), Vec::new()];
-        for folder in &self.data.folders {
-            let folder = MidiFolder::open(folder, reserved.as_ref(), self.data.dev_share)?;
+        for source in &self.data.sources {
+            let folder = source.open(reserved.as_ref(), self.data.dev_share)?;
             for (split, side) in [Split::Train, Split::Dev].into_iter().zip(&mut sides) {
                 let reading = folder.rolls(split, &self.data.rolls);
                 for skipped in &reading.skipped {
@@ -130,7 +128,7 @@ impl MusicVaeRecipe {
         }
         if sides[0].is_empty() {
             return Err(Error::config(
-                "data.folders: no phrase is left to learn from; name more folders or lower data.dev_share",
+                "data.sources: no phrase is left to learn from; name more folders or lower data.dev_share",
             ));
         }
         if sides[1].is_empty() {
@@ -267,17 +265,7 @@ impl ModelRecipe for MusicVaeRecipe {
     fn validate(&self) -> Result<()> {
         self.model.validate()?;
         let data = &self.data;
-        if data.folders.is_empty() {
-            return Err(Error::config(
-                "data.folders is empty; name at least one folder of MIDI files",
-            ));
-        }
-        if !(0.0..1.0).contains(&data.dev_share) {
-            return Err(Error::config(format!(
-                "data.dev_share is {}; it must be in [0, 1)",
-                data.dev_share
-            )));
-        }
+        source::validate(&data.sources, data.dev_share)?;
         if !(0..=12).contains(&data.transpose) {
             return Err(Error::config(format!(
                 "data.transpose is {}; it must be from 0 to 12 semitones",
