@@ -336,15 +336,46 @@ impl PianoRoll {
         notes
     }
 
-    /// The roll's values in phrases `[segments, frames, keys]`, the last one filled up with silence.
+    /// Numbers of a frame: one for each key, and one more where there are onsets.
+    pub fn features(&self) -> usize {
+        self.keys.count() * (1 + usize::from(self.onsets.is_some()))
+    }
+
+    /// Frame after frame its values and then, where there are, its onsets, `[frames, features]`.
+    pub fn rows(&self) -> Cow<'_, [f32]> {
+        let Some(onsets) = &self.onsets else {
+            return Cow::Borrowed(&self.values);
+        };
+        let count = self.keys.count();
+        let frames = self.values.chunks(count).zip(onsets.chunks(count));
+        Cow::Owned(frames.flat_map(|(v, o)| [v, o].concat()).collect())
+    }
+
+    /// The inverse of [`Self::rows`].
+    ///
+    /// # Errors
+    /// The rows are no whole number of frames.
+    pub fn from_rows(rows: &[f32], grid: FrameGrid, options: &RollOptions) -> Result<Self> {
+        if !options.onsets {
+            return Self::from_values(rows.to_vec(), None, grid, options);
+        }
+        let half = |first: usize| -> Vec<f32> {
+            let halves = rows.chunks(options.keys.count()).skip(first).step_by(2);
+            halves.flatten().copied().collect()
+        };
+        let (values, onsets) = (half(0), half(1));
+        Self::from_values(values, Some(onsets), grid, options)
+    }
+
+    /// The roll's [rows](Self::rows) in phrases `[segments, frames, features]`, the last one filled up with silence.
     ///
     /// # Errors
     /// A number of the shape is 0, or a phrase would be larger than 1 GiB.
-    pub fn phrases(&self, shape: PhraseShape) -> Result<impl Iterator<Item = Cow<'_, [f32]>>> {
+    pub fn phrases(&self, shape: PhraseShape) -> Result<impl Iterator<Item = Vec<f32>> + '_> {
         let length = shape
             .segments
             .checked_mul(shape.frames)
-            .and_then(|frames| frames.checked_mul(self.keys.count()))
+            .and_then(|frames| frames.checked_mul(self.features()))
             .filter(|&length| length > 0 && length <= MOST_VALUES && shape.hop > 0)
             .ok_or_else(|| {
                 Error::config(format!(
@@ -352,19 +383,15 @@ impl PianoRoll {
                     shape.segments, shape.frames, shape.hop
                 ))
             })?;
-        let hop = shape.hop.saturating_mul(self.keys.count());
-        let beyond_first = self.values.len().saturating_sub(length).div_ceil(hop);
-        let count = usize::from(!self.values.is_empty()) + beyond_first;
+        let rows = self.rows();
+        let hop = shape.hop.saturating_mul(self.features());
+        let beyond_first = rows.len().saturating_sub(length).div_ceil(hop);
+        let count = usize::from(!rows.is_empty()) + beyond_first;
         Ok((0..count).map(move |phrase| {
-            let rest = &self.values[(phrase * hop).min(self.values.len())..];
-            match rest.get(..length) {
-                Some(whole) => Cow::Borrowed(whole),
-                None => {
-                    let mut filled = rest.to_vec();
-                    filled.resize(length, 0.0);
-                    Cow::Owned(filled)
-                }
-            }
+            let rest = &rows[(phrase * hop).min(rows.len())..];
+            let mut phrase = rest[..length.min(rest.len())].to_vec();
+            phrase.resize(length, 0.0);
+            phrase
         }))
     }
 }

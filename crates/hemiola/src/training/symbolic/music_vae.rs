@@ -15,7 +15,7 @@ use crate::datasets::Split;
 use crate::datasets::midi_folder::FolderRolls;
 use crate::error::{Error, Result};
 use crate::models::music_vae::{MusicVae, MusicVaeConfig};
-use crate::music::{Keys, PhraseShape};
+use crate::music::PhraseShape;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -87,7 +87,9 @@ pub struct RollBatch {
     n: usize,
     /// Segments and frames of an example; none in frame mode
     phrase: Option<[usize; 2]>,
-    keys: usize,
+    features: usize,
+    /// Whether the second half of the features are onsets
+    onsets: bool,
     x: Vec<f32>,
     eps: Vec<f32>,
     beta: f64,
@@ -102,7 +104,7 @@ impl MusicVaeRecipe {
     }
 
     /// The examples of both sides, each with at least one note.
-    fn read(&self) -> Result<[Vec<Vec<f32>>; 2]> {
+    fn read(&self) -> Result<[Vec<Example>; 2]> {
         let reserved = source::reserved(self.data.reserved.as_deref())?;
         let mut sides = [Vec::new(), Vec::new()];
         for source in &self.data.sources {
@@ -115,16 +117,16 @@ impl MusicVaeRecipe {
                 for (_, roll) in &reading.pieces {
                     if self.model.hierarchical {
                         let phrases = roll.phrases(self.data.phrases)?;
-                        side.extend(phrases.map(|phrase| phrase.into_owned()));
+                        side.extend(phrases.map(|phrase| levels(&phrase)));
                     } else {
-                        let frames = roll.values.chunks_exact(self.model.input_dim);
-                        side.extend(frames.map(<[f32]>::to_vec));
+                        let rows = roll.rows();
+                        side.extend(rows.chunks(self.model.input_dim).map(levels));
                     }
                 }
             }
         }
         for side in &mut sides {
-            side.retain(|example| example.iter().any(|value| *value > 0.0));
+            side.retain(|example: &Example| example.iter().any(|level| *level > 0));
         }
         if sides[0].is_empty() {
             return Err(Error::config(
@@ -140,24 +142,25 @@ impl MusicVaeRecipe {
 
     fn batch(
         &self,
-        examples: &[Vec<f32>],
+        examples: &[Example],
         chosen: impl Fn(usize, &mut ChaCha8Rng) -> usize,
         n: usize,
         number: usize,
     ) -> RollBatch {
         let mut rng = ChaCha8Rng::seed_from_u64(step_seed(self.run.seed, number));
-        let keys = self.model.input_dim;
+        let roll = self.data.rolls.roll;
         let mut x = Vec::with_capacity(n * examples[0].len());
         for row in 0..n {
             let example = &examples[chosen(row, &mut rng)];
             let semitones = rng.random_range(-self.data.transpose..=self.data.transpose);
-            x.extend(transposed(example, keys, isize::from(semitones)));
+            x.extend(transposed(example, roll.keys.count(), isize::from(semitones)));
         }
         let warmup = self.loss.warmup_steps.max(1) as f64;
         RollBatch {
             n,
             phrase: self.phrase(),
-            keys,
+            features: self.model.input_dim,
+            onsets: roll.onsets,
             x,
             eps: (0..n * self.model.latent_dim)
                 .map(|_| normal(&mut rng))
@@ -167,17 +170,26 @@ impl MusicVaeRecipe {
     }
 }
 
-/// Frames with all keys moved; the same frames where a sounding key would leave the keyboard.
-fn transposed(frames: &[f32], keys: usize, semitones: isize) -> Vec<f32> {
+/// Frames of a roll, its values in steps of [`LEVELS`].
+type Example = Box<[u8]>;
+
+/// Steps from silence to 1: those of a MIDI velocity.
+const LEVELS: f32 = 127.0;
+
+fn levels(values: &[f32]) -> Example {
+    values.iter().map(|v| (v * LEVELS).round() as u8).collect()
+}
+
+/// The values of frames with all keys moved; those of the same frames where a sounding key would leave the keyboard.
+fn transposed(frames: &[u8], keys: usize, semitones: isize) -> Vec<f32> {
+    let value = |level: u8| f32::from(level) / LEVELS;
     let mut moved = vec![0.0; frames.len()];
-    for (index, &value) in frames.iter().enumerate() {
-        if value > 0.0 {
-            let key = (index % keys) as isize + semitones;
-            if key < 0 || key >= keys as isize {
-                return frames.to_vec();
-            }
-            moved[index / keys * keys + key as usize] = value;
+    for (index, &level) in frames.iter().enumerate().filter(|(_, level)| **level > 0) {
+        let key = (index % keys) as isize + semitones;
+        if key < 0 || key >= keys as isize {
+            return frames.iter().copied().map(value).collect();
         }
+        moved[index / keys * keys + key as usize] = value(level);
     }
     moved
 }
@@ -205,16 +217,16 @@ impl VaeObjective {
         let eps = floats::<2>(&batch.eps, [n, batch.eps.len() / n], device) * noise;
         let (recon, x, loss) = match batch.phrase {
             None => {
-                let x = floats::<2>(&batch.x, [n, batch.keys], device);
+                let x = floats::<2>(&batch.x, [n, batch.features], device);
                 let output = model.forward(x.clone(), eps).expect(fits);
                 let loss = output.loss(x.clone(), self.free_bits).expect(fits);
                 (output.recon, x, loss)
             }
             Some([segments, frames]) => {
-                let x = floats::<4>(&batch.x, [n, segments, frames, batch.keys], device);
+                let x = floats::<4>(&batch.x, [n, segments, frames, batch.features], device);
                 let output = model.forward(x.clone(), eps).expect(fits);
                 let loss = output.loss(x.clone(), self.free_bits).expect(fits);
-                let flat = [n * segments * frames, batch.keys];
+                let flat = [n * segments * frames, batch.features];
                 (output.recon.reshape(flat), x.reshape(flat), loss)
             }
         };
@@ -239,20 +251,26 @@ impl Objective for VaeObjective {
         ])
     }
 
-    /// The terms without noise, and how well cells at probability ½ are those that sound.
+    /// The terms without noise, and how well cells at probability ½ are those that sound, and those where notes begin.
     fn evaluate(&self, model: &MusicVae, batch: &RollBatch, device: &Device) -> Scalars {
         let (recon, x, [reconstruction, kl]) = self.terms(model, batch, 0.0, device);
         let loss = Loss::weighted(vec![
             ("reconstruction", 1.0, reconstruction),
             ("kl", batch.beta, kl),
         ]);
-        let found = recon.greater_elem(0.0).float();
-        let sounding = x.greater_elem(0.0).float();
-        let hits = (found.clone() * sounding.clone()).sum();
-        let both = found.sum() + sounding.sum();
-        let f1 = hits.mul_scalar(2.0) / both.clamp_min(1.0);
+        let f1 = |first: usize, count: usize| {
+            let [found, right] = [recon.clone(), x.clone()]
+                .map(|cells| cells.narrow(1, first, count).greater_elem(0.0).float());
+            let hits = (found.clone() * right.clone()).sum();
+            let both = found.sum() + right.sum();
+            (hits.mul_scalar(2.0) / both.clamp_min(1.0)).into_scalar::<f64>()
+        };
         let mut scalars = loss.scalars();
-        scalars.0.insert("f1", f1.into_scalar::<f64>());
+        let keys = batch.features / (1 + usize::from(batch.onsets));
+        scalars.0.insert("f1", f1(0, keys));
+        if batch.onsets {
+            scalars.0.insert("onset_f1", f1(keys, keys));
+        }
         scalars
     }
 }
@@ -272,13 +290,11 @@ impl ModelRecipe for MusicVaeRecipe {
                 data.transpose
             )));
         }
-        let keys = match data.rolls.roll.keys {
-            Keys::Piano => 88,
-            Keys::Midi => 128,
-        };
-        if keys != self.model.input_dim {
+        let roll = data.rolls.roll;
+        let features = roll.keys.count() * (1 + usize::from(roll.onsets));
+        if features != self.model.input_dim {
             return Err(Error::config(format!(
-                "model.input_dim is {} but data.rolls has {keys} keys; they must be equal",
+                "model.input_dim is {} but data.rolls has {features} numbers a frame; they must be equal",
                 self.model.input_dim
             )));
         }
