@@ -1,5 +1,6 @@
 //! The same music in another key or tempo.
 
+use super::Overlaps;
 use super::codec::{decode, encode};
 use super::event::{Event, STEPS_PER_SECOND};
 use super::quantize::LAST_STEP;
@@ -49,14 +50,15 @@ pub fn notes_at_tempo(notes: &[Note], factor: f64) -> Result<Vec<Note>> {
     Ok(notes.iter().map(faster).collect())
 }
 
-/// Event ids of music faster by `factor`, at the nearest steps; notes that sound together at one pitch are [`separated`].
+/// Event ids of music faster by `factor`, at the nearest steps; what becomes of notes that sound together at one pitch
+/// is for `overlaps` to say.
 ///
 /// The music is decoded and encoded again, so special tokens and the silence at the end go. Where the notes are at
 /// hand, [`notes_at_tempo`] before [`quantize`](super::quantize) rounds once instead of twice.
 ///
 /// # Errors
 /// `factor` is no positive number, or so small that the music would last longer than a day.
-pub fn events_at_tempo(ids: &[u16], factor: f64) -> Result<Vec<u16>> {
+pub fn events_at_tempo(ids: &[u16], factor: f64, overlaps: Overlaps) -> Result<Vec<u16>> {
     check_tempo(factor)?;
     let mut notes = decode(ids).notes;
     for note in &mut notes {
@@ -71,7 +73,10 @@ pub fn events_at_tempo(ids: &[u16], factor: f64) -> Result<Vec<u16>> {
         note.start = start;
         note.end = end.max(start + 1);
     }
-    Ok(encode(&separated(notes)))
+    if overlaps == Overlaps::Separate {
+        notes = separated(notes);
+    }
+    Ok(encode(&notes))
 }
 
 fn check_tempo(factor: f64) -> Result<()> {

@@ -11,7 +11,7 @@ use super::source::{self, MidiSource};
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::tokens::{
-    BOS, EOS, NextNote, TokenOptions, VOCABULARY, events_at_tempo, next_notes, transposed_events,
+    BOS, EOS, NextNote, Overlaps, TokenOptions, VOCABULARY, events_at_tempo, next_notes, transposed_events,
 };
 
 /// Where the pieces are, and how they are varied.
@@ -37,6 +37,10 @@ pub struct EventData {
     /// Examples are up to this share slower or faster.
     #[serde(default)]
     pub tempo: f64,
+    /// The share of examples in which notes of one pitch are separated even where `tokens` keeps them, since generated
+    /// events never overlap.
+    #[serde(default)]
+    pub separated: f64,
     /// How much more often pieces of a style are drawn than their length asks for; 1 where none is given.
     #[serde(default)]
     pub style_weights: BTreeMap<String, f64>,
@@ -79,11 +83,10 @@ impl EventData {
         if !(0.0..=0.5).contains(&self.tempo) {
             return fail(format!("tempo is {}; it must be in [0, 0.5]", self.tempo));
         }
-        if !(0.0..=1.0).contains(&self.unstyled) {
-            return fail(format!(
-                "unstyled is {}; it must be in [0, 1]",
-                self.unstyled
-            ));
+        for (name, share) in [("unstyled", self.unstyled), ("separated", self.separated)] {
+            if !(0.0..=1.0).contains(&share) {
+                return fail(format!("{name} is {share}; it must be in [0, 1]"));
+            }
         }
         let weights = self.style_weights.iter();
         if let Some((style, weight)) = weights
@@ -149,8 +152,12 @@ impl EventData {
         let mut varied = Varied {
             piece: std::borrow::Cow::Borrowed(piece),
         };
-        if factor != 1.0
-            && let Ok(ids) = events_at_tempo(piece.events(), factor)
+        let overlaps = match rng.random_bool(self.separated) {
+            true => Overlaps::Separate,
+            false => self.tokens.overlaps,
+        };
+        if (factor != 1.0 || overlaps != self.tokens.overlaps)
+            && let Ok(ids) = events_at_tempo(piece.events(), factor, overlaps)
             && !ids.is_empty()
         {
             varied.piece = std::borrow::Cow::Owned(Piece::new(ids, piece.style, piece.framed));

@@ -48,6 +48,9 @@ pub struct Masking {
     pub masked: f64,
     /// Of these, the share that becomes another event; the rest stay.
     pub replaced: f64,
+    /// Share of pairs in which not single events are hidden but all events of one stretch, as long as a third of the
+    /// pair at most, each behind MASK: what filling a gap asks for (Joshi et al., "SpanBERT", TACL 2020).
+    pub stretches: f64,
     /// How much telling whether one phrase follows another counts beside them.
     pub next_phrase_weight: f64,
 }
@@ -58,6 +61,7 @@ impl Default for Masking {
             share: 0.15,
             masked: 0.8,
             replaced: 0.1,
+            stretches: 0.0,
             next_phrase_weight: 1.0,
         }
     }
@@ -103,12 +107,26 @@ impl MusicBertRecipe {
                 other.excerpt(second.len().max(1), &mut rng).ids
             };
             let sequence = [&[CLS], first, &[SEP], second, &[SEP]].concat();
+            let stretch = rng.random_bool(self.masking.stretches).then(|| {
+                let length = rng.random_range(1..=sequence.len().div_ceil(3));
+                let start = rng.random_range(0..=sequence.len() - length);
+                start..start + length
+            });
             for (position, &id) in sequence.iter().enumerate() {
                 let cell = row * time + position;
-                batch.tokens[cell] = i64::from(self.hide(id, &mut rng, || {
+                let mut note = || {
                     batch.targets[cell] = i64::from(id);
                     batch.hidden[cell] = 1.0;
-                }));
+                };
+                let shown = match &stretch {
+                    None => self.hide(id, &mut rng, note),
+                    Some(stretch) if stretch.contains(&position) && usize::from(id) < EVENTS => {
+                        note();
+                        MASK
+                    }
+                    Some(_) => id,
+                };
+                batch.tokens[cell] = i64::from(shown);
             }
             batch.lengths.push(sequence.len());
             batch.follows.push(i64::from(follows));
@@ -117,7 +135,7 @@ impl MusicBertRecipe {
     }
 
     /// What stands for an id, and a call of `note` where it is to be told.
-    fn hide(&self, id: u16, rng: &mut ChaCha8Rng, note: impl FnOnce()) -> u16 {
+    fn hide(&self, id: u16, rng: &mut ChaCha8Rng, mut note: impl FnMut()) -> u16 {
         let Masking {
             share,
             masked,
@@ -225,12 +243,12 @@ impl ModelRecipe for MusicBertRecipe {
             )));
         }
         let m = &self.masking;
-        let shares = [m.share, m.masked, m.replaced, m.masked + m.replaced];
+        let shares = [m.share, m.masked, m.replaced, m.masked + m.replaced, m.stretches];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) || m.share == 0.0 {
             return Err(Error::config(format!(
-                "masking has the shares {}, {} and {}; they must be from 0 to 1, the first above \
-                 0, and the last two together at most 1",
-                m.share, m.masked, m.replaced
+                "masking has share {}, masked {}, replaced {} and stretches {}; they must be from 0 to 1, share above \
+                 0, and masked and replaced together at most 1",
+                m.share, m.masked, m.replaced, m.stretches
             )));
         }
         if !(m.next_phrase_weight >= 0.0 && m.next_phrase_weight.is_finite()) {
