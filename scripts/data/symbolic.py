@@ -167,12 +167,17 @@ def beat_grid(text):
     triple = sum(b - a == 3 for a, b in zip(halves, halves[1:])) > len(halves) / 2
     metre, downbeats = (3, halves) if triple else (4, bars)
 
-    # Whole beats between time 0 and the first annotated one, so many that the first downbeat begins a bar.
+    # Whole beats between time 0 and the first annotated one, so many that the first downbeat begins a bar. Where there
+    # is no time for them, the first bar is short.
     front = max(round((times[0] / usual + downbeats[0]) / metre) * metre - downbeats[0], 0)
-    while times[0] > 0 and front == 0 or (front + downbeats[0]) % metre:
-        front += 1
+    if times[0] < 0.001:
+        front, times[0] = 0, 0.0
+    else:
+        while front == 0 or (front + downbeats[0]) % metre:
+            front += 1
     beats = [times[0] * i / front for i in range(front)] + times
-    lengths = [metre] * ((front + downbeats[0]) // metre)
+    whole, pickup = divmod(front + downbeats[0], metre)
+    lengths = [pickup] * (pickup > 0) + [metre] * whole
     for gap in (b - a for a, b in zip(downbeats, downbeats[1:])):
         while gap == metre or gap > metre + 1:
             lengths.append(metre)
@@ -212,7 +217,8 @@ def on_beats(data, text, ticks_per_beat=960):
                 now += (change[0] - origin) * pace / midi.ticks_per_beat
                 (origin, pace), change = change, next(changes)
             if message.type not in ("set_tempo", "time_signature", "end_of_track"):
-                events.append((tick(now + (at - origin) * pace / midi.ticks_per_beat), message))
+                event = tick(now + (at - origin) * pace / midi.ticks_per_beat), message
+                (conductor if message.type == "key_signature" else events).append(event)
         if events:
             parts.append(events)
     return write_midi(ticks_per_beat, conductor, parts)
