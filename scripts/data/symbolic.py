@@ -29,13 +29,13 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
-import zipfile
 import zlib
-from fractions import Fraction
 from pathlib import Path
-from xml.etree import ElementTree
 
 import mido
+
+from lead_sheets import lead_sheet
+from midi_files import part, signature, tempo, write_midi
 
 LIST = Path(__file__).parents[2] / "recipes" / "symbolic.csv"
 COLUMNS = ["file", "split", "style", "set", "work"]
@@ -56,54 +56,25 @@ STYLES = {
 # Whole works or cycles where one piece is reserved, unless its number is certain in every file name.
 RESERVED = re.compile(
     r"borodin.*petite|bergamasque|clair de lune|grieg.*op\W*(43|71)\b|mendelssohn.*(op\W*62\b|without words|ohne worte)"
-    r"|liszt.*(transc|feux)|schubert.*(d\W*7[68]0\b|wanderer.?fant|moments? mus)|chopin.*(impromptu|op\W*(66|28|33|7)\b)"
+    r"|liszt.*(transc|feux)"
+    r"|schubert.*(d\W*7[68]0\b|wanderer.?fant|moments? mus)|chopin.*(impromptu|op\W*(66|28|33|7)\b)"
     r"|chopin.*(op\W*10 (?!.*no 9\b)|op\W*25\b)|alb.niz.*(espa|op\W*47\b)|beethoven.*(op\W*13\b|path.tique)"
     r"|mussorgsky.*(pictures|exhibition)|tcha?ikovsky.*(seasons|op\W*37)|schumann.*(op\W*1[56]\b|kindersz|kreisler)"
     r"|mozart.*\bk\W*(311|331|332|545)\b"
 )
 # The reserved test has a Christmas carol that its list does not name.
 CAROLS = re.compile(
-    r"noel|christmas|angels|midnight clear|housetop|bleak midwinter|bring a torch|come all ye|joy to the|jingle bells"
-    r"|three kings|wenceslas|christian men|little town|what child|three ships|still still|holly|coventry|wexford|toyland"
+    r"noel|christmas|angels|midnight clear|housetop|bleak midwinter|bring a torch|come all ye|joy to the"
+    r"|jingle bells|three kings|wenceslas|christian men|little town|what child|three ships|still still|holly|coventry|wexford"
+    r"|toyland"
 )
 # Rows of OpenEWLD whose author lived after 1948 against what its column says.
 NOT_FREE = re.compile(r"lloyd webber|campino|vavilov|don george")
 FOLK = re.compile(
-    r"traditional|annie laurie|soldiers .*sabine|rock of ages|home on the range|in the garden|friend we have|dixie|nearer"
-    r"|marseillaise|internationale|danny boy|yellow ribbon|battle|home sweet home|sacred head|calon|simple gifts|brown jug"
-    r"|america the|singing|stephen foster|ash grove|hour of prayer|jerusalem|happy birthday|aloha|condor"
+    r"traditional|annie laurie|soldiers .*sabine|rock of ages|home on the range|in the garden|friend we have|dixie"
+    r"|nearer|marseillaise|internationale|danny boy|yellow ribbon|battle|home sweet home|sacred head|calon|simple gifts"
+    r"|brown jug|america the|singing|stephen foster|ash grove|hour of prayer|jerusalem|happy birthday|aloha|condor"
 )
-
-STEPS = dict(C=0, D=2, E=4, F=5, G=7, A=9, B=11)
-KINDS = {
-    "major": [0, 4, 7],
-    "minor": [0, 3, 7],
-    "augmented": [0, 4, 8],
-    "diminished": [0, 3, 6],
-    "power": [0, 7],
-    "suspended-fourth": [0, 5, 7],
-    "suspended-second": [0, 2, 7],
-    "major-sixth": [0, 4, 7, 9],
-    "minor-sixth": [0, 3, 7, 9],
-    "maj69": [0, 4, 7, 9, 14],
-    "dominant": [0, 4, 7, 10],
-    "major-seventh": [0, 4, 7, 11],
-    "minor-seventh": [0, 3, 7, 10],
-    "minor-major": [0, 3, 7, 11],
-    "major-minor": [0, 3, 7, 11],
-    "diminished-seventh": [0, 3, 6, 9],
-    "half-diminished": [0, 3, 6, 10],
-    "augmented-seventh": [0, 4, 8, 10],
-    "dominant-ninth": [0, 4, 7, 10, 14],
-    "major-ninth": [0, 4, 7, 11, 14],
-    "minor-ninth": [0, 3, 7, 10, 14],
-    "augmented-ninth": [0, 4, 8, 10, 14],
-    "dominant-11th": [0, 7, 10, 14, 17],
-    "minor-11th": [0, 3, 7, 10, 14, 17],
-    "dominant-13th": [0, 4, 10, 14, 21],
-    "minor-13th": [0, 3, 10, 14, 21],
-}
-DEGREES = {2: 14, 4: 17, 5: 7, 6: 9, 7: 10, 9: 14, 11: 17, 13: 21}
 
 # `make` gives the bytes of the MIDI file.
 Item = collections.namedtuple("Item", COLUMNS + ["make"])
@@ -113,38 +84,6 @@ def plain(text):
     """Small ASCII words."""
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.replace("'", "")).split())
-
-
-def write_midi(ticks_per_beat, conductor, parts):
-    """Tracks of (tick, message), in any order; at equal ticks the order given stays, except that ends come first."""
-    midi = mido.MidiFile(type=1, ticks_per_beat=ticks_per_beat)
-    for events in [conductor, *parts]:
-        track = mido.MidiTrack()
-        now = 0
-        for tick, message in sorted(events, key=lambda event: event[0]):
-            track.append(message.copy(time=tick - now))
-            now = tick
-        midi.tracks.append(track)
-    data = io.BytesIO()
-    midi.save(file=data)
-    return data.getvalue()
-
-
-def part(name, channel, notes):
-    """A track of notes (start, end, pitch, velocity), in ticks."""
-    events = [(0, 0, mido.MetaMessage("track_name", name=name))]
-    for start, end, pitch, velocity in notes:
-        events.append((start, 2, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
-        events.append((end, 1, mido.Message("note_off", channel=channel, note=pitch, velocity=0)))
-    return [(tick, message) for tick, _, message in sorted(events, key=lambda event: event[:2])]
-
-
-def signature(tick, beats, unit=4):
-    return tick, mido.MetaMessage("time_signature", numerator=beats, denominator=unit)
-
-
-def tempo(tick, microseconds):
-    return tick, mido.MetaMessage("set_tempo", tempo=microseconds)
 
 
 def notes_and_seconds(data):
@@ -271,111 +210,6 @@ def chorales(folder):
             yield Item(f"chorales/{name}.mid", side, "chorale", "chorales", name, lambda steps=steps: chorale(steps))
 
 
-# Lead sheets
-
-
-def order(measures):
-    """The measures as played: repeats and their endings, no da capo."""
-    endings, open_ending = [], []
-    for measure in measures:
-        marks = list(measure.iter("ending"))
-        starts = [[int(n) for n in re.findall(r"\d+", m.get("number"))] for m in marks if m.get("type") == "start"]
-        open_ending = starts[0] if starts else open_ending
-        endings.append(open_ending)
-        if any(m.get("type") != "start" for m in marks):
-            open_ending = []
-    start, turn, i = 0, 1, 0
-    while i < len(measures):
-        repeats = [repeat.get("direction") for repeat in measures[i].iter("repeat")]
-        after_ending = turn > 1 and i and endings[i - 1] and not endings[i]
-        if i != start and ("forward" in repeats or after_ending):
-            start, turn = i, 1
-        if not endings[i] or turn in endings[i]:
-            yield measures[i]
-            later = list(endings[i])
-            for numbers in endings[i + 1 :] if endings[i] else []:
-                if not numbers:
-                    break
-                later += numbers
-            if "backward" in repeats:
-                if turn < max(later, default=2):
-                    i, turn = start, turn + 1
-                    continue
-                start, turn = i + 1, 1
-        i += 1
-
-
-def pitch_class(element, name):
-    return STEPS[element.findtext(f"{name}-step")] + int(float(element.findtext(f"{name}-alter") or 0))
-
-
-def chord(harmony):
-    """Root from C3 to B3, the other pitches in close position above it, another bass below it."""
-    kind = harmony.findtext("kind")
-    if kind in (None, "", "none"):
-        return []
-    intervals = list(KINDS[kind])
-    for degree in harmony.iter("degree"):
-        value, alter = DEGREES[int(degree.findtext("degree-value"))], int(degree.findtext("degree-alter"))
-        if degree.findtext("degree-type") != "add":
-            intervals = [interval for interval in intervals if interval % 12 != value % 12]
-        if degree.findtext("degree-type") != "subtract":
-            intervals.append(value + alter)
-    root = 48 + pitch_class(harmony.find("root"), "root") % 12
-    pitches = {root + interval for interval in intervals}
-    if harmony.find("bass") is not None:
-        pitches.add(root - (root - pitch_class(harmony.find("bass"), "bass") - 1) % 12 - 1)
-    return sorted(pitches)
-
-
-def lead_sheet(path, ticks_per_beat=480):
-    with zipfile.ZipFile(path) as archive:
-        name = next(n for n in archive.namelist() if n.endswith(".xml") and not n.startswith("META-INF"))
-        score = ElementTree.fromstring(archive.read(name))
-    per_minute = next((float(sound.get("tempo")) for sound in score.iter("sound") if sound.get("tempo")), 120.0)
-    conductor = [tempo(0, round(60e6 / per_minute))]
-    melody, chords, tied, divisions, now = [], [], set(), 1, Fraction(0)
-    metre = None
-    for count, measure in enumerate(order(score.find("part").findall("measure"))):
-        begin = now
-        for element in measure:
-            duration = Fraction(element.findtext("duration") or 0) / Fraction(divisions)
-            if element.tag == "attributes":
-                divisions = element.findtext("divisions") or divisions
-                time = element.find("time")
-                if time is not None:
-                    new = int(time.findtext("beats")), int(time.findtext("beat-type"))
-                    if new != metre:
-                        conductor.append(signature(round(begin * ticks_per_beat), *new))
-                    metre = new
-            elif element.tag == "harmony":
-                offset = Fraction(element.findtext("offset") or 0) / Fraction(divisions)
-                chords.append((now + offset, chord(element)))
-            elif element.tag == "note" and element.find("grace") is None:
-                if element.find("pitch") is not None:
-                    octave = int(element.findtext("pitch/octave")) + 1
-                    alter = int(float(element.findtext("pitch/alter") or 0))
-                    pitch = 12 * octave + STEPS[element.findtext("pitch/step")] + alter
-                    ties = {tie.get("type") for tie in element.findall("tie")}
-                    if "stop" in ties and melody and melody[-1][1:3] == [now, pitch]:
-                        melody[-1][1] = now + duration
-                    else:
-                        melody.append([now, now + duration, pitch, 85])
-                now += duration
-        if count == 0 and metre:
-            # An upbeat stands at the end of its bar.
-            pickup = Fraction(4 * metre[0], metre[1]) - (now - begin)
-            if pickup > 0:
-                melody = [[a + pickup, b + pickup, *rest] for a, b, *rest in melody]
-                chords = [(at + pickup, pitches) for at, pitches in chords]
-                now += pickup
-    ends = [at for at, _ in chords[1:]] + [now]
-    blocks = [(at, end, pitch, 60) for (at, pitches), end in zip(chords, ends) if at < end for pitch in pitches]
-    in_ticks = lambda notes: [(round(a * ticks_per_beat), round(b * ticks_per_beat), *rest) for a, b, *rest in notes]
-    parts = [part("Melody", 0, in_ticks(melody)), part("Chords", 1, in_ticks(blocks))]
-    return write_midi(ticks_per_beat, conductor, parts)
-
-
 def openewld(folder):
     with open(folder / "index.csv", encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["all_authors_died_before_1948_or_traditional"] == "yes"]
@@ -386,7 +220,7 @@ def openewld(folder):
             continue
         style = "folk" if FOLK.search(words) or CAROLS.search(words) else "songbook"
         name = "-".join(plain(half).replace(" ", "_") for half in work.split("/"))
-        make = lambda path=folder / row["file"]: lead_sheet(path)
+        make = lambda path=folder / row["file"], metre=row["metre"]: lead_sheet(path, metre)
         yield Item(f"openewld/{name}.mid", row["split"], style, "openewld", work, make)
 
 
@@ -396,7 +230,8 @@ def openewld(folder):
 def openscore(name, clone, wanted, scratch):
     """The scores of a clone; those whose file is `wanted` are converted into `scratch`, many in one run."""
     git = ["git", "-C", clone]
-    listing = subprocess.run([*git, "ls-tree", "-r", "-z", "--name-only", COMMITS[name], "scores"], capture_output=True, check=True)
+    command = [*git, "ls-tree", "-r", "-z", "--name-only", COMMITS[name], "scores"]
+    listing = subprocess.run(command, capture_output=True, check=True)
     paths = [path for path in listing.stdout.decode().split("\0") if path.endswith(".mxl")]
     if name == "lieder":
         paths = sorted(paths, key=lambda path: zlib.crc32(path.encode()))[:LIEDER]
@@ -445,6 +280,7 @@ def main():
     parser.add_argument("--sources", type=Path, help="folder with pop909, giantmidi, chorales and openewld")
     parser.add_argument("--lieder", metavar="CLONE")
     parser.add_argument("--quartets", metavar="CLONE")
+    parser.add_argument("--scratch", type=Path, help="folder to keep MuseScore's files in, so that a later run has them")
     parser.add_argument("--list", type=Path, default=LIST)
     parser.add_argument("--make-list", action="store_true", help="write the list instead of following it")
     options = parser.parse_args()
@@ -455,13 +291,15 @@ def main():
             listed = {row["file"] for row in csv.DictReader(file)}
     rows, failed = [], set()
     with tempfile.TemporaryDirectory() as scratch:
+        scratch = options.scratch or Path(scratch)
+        scratch.mkdir(parents=True, exist_ok=True)
         items = []
         if options.sources:
             for read in (pop909, giantmidi, chorales, openewld):
                 items += read(options.sources / read.__name__)
         for name in COMMITS:
             if getattr(options, name):
-                items += openscore(name, getattr(options, name), listed, Path(scratch))
+                items += openscore(name, getattr(options, name), listed, scratch)
         for item in items:
             if listed is not None and item.file not in listed:
                 continue
