@@ -55,7 +55,7 @@ STYLES = {
 }
 # Whole works or cycles where one piece is reserved, unless its number is certain in every file name.
 RESERVED = re.compile(
-    r"borodin.*petite|bergamasque|clair de lune|grieg.*op\W*(43|71)\b|mendelssohn.*(op\W*62\b|without words|ohne worte)"
+    r"borodin.*petite|bergamasque|debussy.*clair de lune|grieg.*op\W*(43|71)\b|mendelssohn.*(op\W*62\b|ohne worte)"
     r"|liszt.*(transc|feux)"
     r"|schubert.*(d\W*7[68]0\b|wanderer.?fant|moments? mus)|chopin.*(impromptu|op\W*(66|28|33|7)\b)"
     r"|chopin.*(op\W*10 (?!.*no 9\b)|op\W*25\b)|alb.niz.*(espa|op\W*47\b)|beethoven.*(op\W*13\b|path.tique)"
@@ -65,8 +65,8 @@ RESERVED = re.compile(
 # The reserved test has a Christmas carol that its list does not name.
 CAROLS = re.compile(
     r"noel|christmas|angels|midnight clear|housetop|bleak midwinter|bring a torch|come all ye|joy to the"
-    r"|jingle bells|three kings|wenceslas|christian men|little town|what child|three ships|still still|holly|coventry|wexford"
-    r"|toyland"
+    r"|jingle bells|three kings|wenceslas|christian men|little town|what child|three ships|still still|holly|wexford"
+    r"|coventry|toyland"
 )
 # Rows of OpenEWLD whose author lived after 1948 against what its column says.
 NOT_FREE = re.compile(r"lloyd webber|campino|vavilov|don george")
@@ -280,7 +280,7 @@ def main():
     parser.add_argument("--sources", type=Path, help="folder with pop909, giantmidi, chorales and openewld")
     parser.add_argument("--lieder", metavar="CLONE")
     parser.add_argument("--quartets", metavar="CLONE")
-    parser.add_argument("--scratch", type=Path, help="folder to keep MuseScore's files in, so that a later run has them")
+    parser.add_argument("--scratch", type=Path, help="folder that keeps what MuseScore made, for a later run")
     parser.add_argument("--list", type=Path, default=LIST)
     parser.add_argument("--make-list", action="store_true", help="write the list instead of following it")
     options = parser.parse_args()
