@@ -12,9 +12,9 @@ KINDS = """
 major 0 4 7, minor 0 3 7, augmented 0 4 8, diminished 0 3 6, power 0 7, suspended-fourth 0 5 7, suspended-second 0 2 7,
 major-sixth 0 4 7 9, minor-sixth 0 3 7 9, maj69 0 4 7 9 14, dominant 0 4 7 10, major-seventh 0 4 7 11,
 minor-seventh 0 3 7 10, minor-major 0 3 7 11, major-minor 0 3 7 11, diminished-seventh 0 3 6 9,
-half-diminished 0 3 6 10, augmented-seventh 0 4 8 10, dominant-ninth 0 4 7 10 14, major-ninth 0 4 7 11 14, minor-ninth 0 3 7 10 14,
-augmented-ninth 0 4 8 10 14, dominant-11th 0 7 10 14 17, minor-11th 0 3 7 10 14 17, dominant-13th 0 4 10 14 21,
-minor-13th 0 3 10 14 21
+half-diminished 0 3 6 10, augmented-seventh 0 4 8 10, dominant-ninth 0 4 7 10 14, major-ninth 0 4 7 11 14,
+minor-ninth 0 3 7 10 14, augmented-ninth 0 4 8 10 14, dominant-11th 0 7 10 14 17,
+minor-11th 0 3 7 10 14 17, dominant-13th 0 4 10 14 21, minor-13th 0 3 10 14 21
 """
 KINDS = {name: [int(x) for x in intervals] for name, *intervals in map(str.split, KINDS.split(","))}
 DEGREES = {2: 14, 4: 17, 5: 7, 6: 9, 7: 10, 9: 14, 11: 17, 13: 21}
