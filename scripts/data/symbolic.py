@@ -6,7 +6,7 @@
     chorales      JSB Chorales (Boulanger-Lewandowski et al., ICML 2012): music in the public domain
     openewld      OpenEWLD (Simonetta, 2018), MIT: only works all of whose authors died before 1948, melody and chords
     lieder        OpenScore Lieder Corpus, CC0: 500 scores, through MuseScore
-    quartets      OpenScore String Quartets, CC0: all, through MuseScore (21 of the 122 are in the list so far)
+    quartets      OpenScore String Quartets, CC0: all, 21 movements, through MuseScore
 
 Needs Python 3.11, mido 1.3.3, git, and for the last two MuseScore 3.2.3 (`mscore3`).
 
