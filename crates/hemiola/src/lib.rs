@@ -18,6 +18,7 @@ pub mod formats;
 pub mod midi;
 pub mod music;
 pub mod nn;
+pub mod plot;
 pub mod tokens;
 
 #[cfg(feature = "neural")]

@@ -1,0 +1,34 @@
+//! Pictures: notes over time, matrices in colour, attention. Written as SVG, or as PNG drawn from that SVG.
+//!
+//! ```
+//! use hemiola::{music::Note, plot};
+//!
+//! let notes = [Note { onset_s: 0.5, offset_s: 1.0, pitch: 60, velocity: 80 }];
+//! let made = plot::NoteLayer::new("made", plot::Colour::series(0), &notes);
+//! let picture = plot::piano_roll("A middle C", &[made], &plot::PianoRollOptions::default())?;
+//! assert!(picture.to_svg().contains("A middle C"));
+//! # Ok::<(), hemiola::Error>(())
+//! ```
+
+mod attention;
+mod axis;
+mod colour;
+mod frame;
+mod heat_map;
+mod legend;
+mod matrix;
+mod piano_roll;
+mod picture;
+mod raster;
+mod svg;
+mod text;
+
+pub use attention::attention_map;
+pub use axis::{Axis, Ticks};
+pub use colour::{Colour, ColourScale};
+pub use heat_map::{FirstRow, HeatMapOptions, heat_map};
+pub use matrix::{Matrix, Reduction};
+pub use piano_roll::{MarkedRange, NoteLayer, PianoRollOptions, piano_roll};
+pub use picture::{Anchor, Paint, Picture, Rect, TextStyle};
+pub use raster::PictureFormat;
+pub use text::text_width;
