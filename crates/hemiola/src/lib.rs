@@ -6,6 +6,7 @@
 //! - [`midi`], [`formats`]: notation in and out; [`tokens`]: music as event sequences
 //! - [`audio`]: decode, resample, write, render; [`features`]: spectra of audio; [`augment`]: variations of audio
 //! - [`datasets`]: music to learn from; [`evaluation`]: metrics equal to mir_eval
+//! - [`plot`]: pictures of notes and matrices
 //! - `nn`, `models`, `checkpoint`, `training`, `tasks` (feature `neural`): networks and what they are for
 
 pub mod audio;

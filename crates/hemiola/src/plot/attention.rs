@@ -7,9 +7,14 @@ use crate::error::{Error, Result};
 /// With more positions than that, these are numbered and not named.
 const MAX_NAMED: usize = 64;
 
+/// The share of the weights above 0 that the colours tell apart. The first positions have few keys to share a weight of 1
+/// among, and would leave all others dark.
+const TOLD_APART: f64 = 0.99;
+
 /// Attention weights [queries, keys] of a sequence to itself, the first query on top.
 ///
 /// `tokens` names the positions; they are drawn up to 64. Of many positions, the largest weight in each pixel is shown.
+/// The largest hundredth of the weights above 0 have the last colour.
 ///
 /// # Errors
 /// There are not as many queries as keys, or another number of names than positions, unless there is none.
@@ -30,11 +35,17 @@ pub fn attention_map(title: &str, weights: Matrix, tokens: &[String]) -> Result<
         1..=MAX_NAMED => Ticks::Names(tokens.to_vec()),
         _ => Ticks::Index,
     };
+    let brightest = weights.positive_quantile(TOLD_APART);
+    let value_label = match brightest {
+        Some(_) => "weight (last colour: and above)",
+        None => "weight",
+    };
     let options = HeatMapOptions {
         columns: Axis::new("key", ticks.clone()),
         rows: Axis::new("query", ticks),
         square_cells: true,
-        value_label: "weight".to_owned(),
+        range: Some((0.0, brightest.unwrap_or(1.0))),
+        value_label: value_label.to_owned(),
         ..HeatMapOptions::default()
     };
     heat_map(title, weights, &options)

@@ -106,16 +106,18 @@ fn nice_step(span: f64, most: usize, multiples: &[f64]) -> f64 {
     fitting.into_iter().find(enough).unwrap_or(10.0 * power)
 }
 
-/// The multiples of a step from one number to another, each with its place between them.
+/// The multiples of a step from one number to another, each with its place between them from 0 to 1.
 fn multiples(from: f64, to: f64, step: f64) -> impl Iterator<Item = (f64, f64)> {
     const ROUNDING: f64 = 1e-6;
     let first = (from / step - ROUNDING).ceil();
     let count = (to / step + ROUNDING).floor() - first;
-    (0..=count as usize).map(move |i| {
-        // Adding 0 makes −0 a 0.
-        let value = (first + i as f64) * step + 0.0;
-        (value, (value - from) / (to - from))
-    })
+    (0..=count as usize)
+        .map(move |i| {
+            // Adding 0 makes −0 a 0.
+            let value = (first + i as f64) * step + 0.0;
+            (value, (value - from) / (to - from))
+        })
+        .filter(|(_, at)| (-ROUNDING..=1.0 + ROUNDING).contains(at))
 }
 
 pub(super) fn number_ticks(from: f64, to: f64, most: usize) -> Result<Vec<Tick>> {

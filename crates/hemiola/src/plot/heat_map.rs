@@ -1,4 +1,4 @@
-use super::axis::{Axis, Ticks, number_ticks, widest};
+use super::axis::{Axis, Tick, Ticks, number_ticks, widest};
 use super::colour::ColourScale;
 use super::frame::{MARGIN, Side, TICK_SIZE, TITLE_HEIGHT, draw_frame, draw_title};
 use super::matrix::{Matrix, Reduction};
@@ -56,9 +56,10 @@ pub fn heat_map(title: &str, matrix: Matrix, options: &HeatMapOptions) -> Result
 
     let bottom = bottom_side(&options.columns, matrix.columns(), width as f64)?;
     let left = left_side(options, matrix.rows(), height as f64)?;
+    let most_shades = (height as f64 / (3.0 * LINE_ROOM)).min(10.0) as usize;
     let bar_side = Side {
         label: options.value_label.clone(),
-        ticks: number_ticks(low, high, (height as f64 / (3.0 * LINE_ROOM)) as usize)?,
+        ticks: number_ticks(low, high, most_shades)?,
         upwards: false,
     };
     let frame = Rect {
@@ -190,8 +191,7 @@ fn left_side(options: &HeatMapOptions, cells: usize, length: f64) -> Result<Side
     })
 }
 
-fn shortened(ticks: Vec<super::axis::Tick>) -> Vec<super::axis::Tick> {
-    let mut ticks = ticks;
+fn shortened(mut ticks: Vec<Tick>) -> Vec<Tick> {
     for tick in &mut ticks {
         tick.text = fitted(&tick.text, TICK_SIZE, NAME_LENGTH).into_owned();
     }

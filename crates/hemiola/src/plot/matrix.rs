@@ -59,6 +59,16 @@ impl<'a> Matrix<'a> {
         self.columns
     }
 
+    /// The value that a share of the positive ones do not exceed; `None` where none is positive.
+    pub(super) fn positive_quantile(&self, share: f64) -> Option<f32> {
+        let positive = self.values.iter().copied().filter(|value| *value > 0.0);
+        let mut positive: Vec<f32> = positive.collect();
+        let last = positive.len().checked_sub(1)?;
+        let place = (last as f64 * share).round() as usize;
+        let (_, value, _) = positive.select_nth_unstable_by(place, f32::total_cmp);
+        Some(*value)
+    }
+
     /// Row by row with at most so many rows and columns, each of the cells that fall into it.
     pub(super) fn reduced(&self, rows: usize, columns: usize, reduction: Reduction) -> Vec<f32> {
         let mut reduced = Vec::with_capacity(rows * columns);

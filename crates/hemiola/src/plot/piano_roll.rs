@@ -139,7 +139,7 @@ pub fn piano_roll(
             roll.draw_notes(picture, layer, shown);
         }
     });
-    if notes().filter(shown).next().is_none() {
+    if !notes().any(|note| shown(&note)) {
         let middle = (
             frame.x + width / 2.0,
             baseline(frame.y + frame.height / 2.0, LABEL_SIZE),

@@ -5,7 +5,7 @@ use resvg::usvg::fontdb;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 
-/// The family of the font that measures text and draws it in PNG. It has accidentals.
+/// The family of the font that measures text and draws it in PNG: DejaVu Sans 2.37, under the licence of Bitstream Vera. It has accidentals.
 pub(super) const FAMILY: &str = "DejaVu Sans";
 
 static FONT: LazyLock<FontRef> = LazyLock::new(|| {
