@@ -14,7 +14,7 @@ const TOLD_APART: f64 = 0.99;
 /// Attention weights [queries, keys] of a sequence to itself, the first query on top.
 ///
 /// `tokens` names the positions; they are drawn up to 64. Of many positions, the largest weight in each pixel is shown.
-/// The largest hundredth of the weights above 0 have the last colour.
+/// The largest hundredth of the weights above 0 have the top colour.
 ///
 /// # Errors
 /// There are not as many queries as keys, or another number of names than positions, unless there is none.
@@ -37,7 +37,7 @@ pub fn attention_map(title: &str, weights: Matrix, tokens: &[String]) -> Result<
     };
     let brightest = weights.positive_quantile(TOLD_APART);
     let value_label = match brightest {
-        Some(_) => "weight (last colour: and above)",
+        Some(_) => "weight (top colour: or more)",
         None => "weight",
     };
     let options = HeatMapOptions {

@@ -31,7 +31,7 @@ pub enum Ticks {
     /// A name for each cell; as many are written as there is room for.
     Names(Vec<String>),
     /// Names of some cells by their number, all of them written.
-    Some(Vec<(usize, String)>),
+    At(Vec<(usize, String)>),
 }
 
 /// A text at a place along an axis.
@@ -45,17 +45,17 @@ impl Ticks {
     /// For an axis of `cells` cells on `length` pixels, whose texts take up to `room` pixels of it each.
     pub(super) fn place(&self, cells: usize, length: f64, room: f64) -> Result<Vec<Tick>> {
         let most = (length / room) as usize;
-        let centre = |cell: usize| (cell as f64 + 0.5) / cells as f64;
+        let centred = |(cell, text): (usize, String)| Tick {
+            at: (cell as f64 + 0.5) / cells as f64,
+            text,
+        };
         Ok(match self {
             Self::Index => {
-                let step = nice_step(cells as f64, most, &DECIMAL).max(1.0) as usize;
-                let shown = (0..cells).step_by(step);
-                shown
-                    .map(|cell| Tick {
-                        at: centre(cell),
-                        text: cell.to_string(),
-                    })
-                    .collect()
+                let step = nice_step(cells as f64, most).max(1.0) as usize;
+                let shown = (0..cells)
+                    .step_by(step)
+                    .map(|cell| (cell, cell.to_string()));
+                shown.map(centred).collect()
             }
             &Self::Numbers { from, to } => number_ticks(from, to, most)?,
             &Self::Time { from_s, to_s } => time_ticks(from_s, to_s, most)?,
@@ -67,43 +67,29 @@ impl Ticks {
             }
             Self::Names(names) => {
                 let step = (cells as f64 * room / length).ceil().max(1.0) as usize;
-                let shown = names.iter().enumerate().step_by(step);
-                shown
-                    .map(|(cell, name)| Tick {
-                        at: centre(cell),
-                        text: name.clone(),
-                    })
-                    .collect()
+                let shown = names.iter().cloned().enumerate().step_by(step);
+                shown.map(centred).collect()
             }
-            Self::Some(names) => {
+            Self::At(names) => {
                 if let Some((cell, name)) = names.iter().find(|(cell, _)| *cell >= cells) {
                     return Err(Error::config(format!(
                         "the tick {name:?} stands at cell {cell} of an axis whose cells are 0 to {}",
                         cells.saturating_sub(1)
                     )));
                 }
-                let shown = names.iter();
-                shown
-                    .map(|(cell, name)| Tick {
-                        at: centre(*cell),
-                        text: name.clone(),
-                    })
-                    .collect()
+                names.iter().cloned().map(centred).collect()
             }
         })
     }
 }
 
-/// Steps from one power of ten to the next.
-const DECIMAL: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
-
-/// The smallest step of `multiples` times a power of ten that divides a span into at most `most` parts.
-fn nice_step(span: f64, most: usize, multiples: &[f64]) -> f64 {
+/// The smallest of 1, 2 and 5 times a power of ten that divides a span into at most `most` parts.
+fn nice_step(span: f64, most: usize) -> f64 {
     let least = span / most.max(1) as f64;
     let power = 10f64.powf(least.log10().floor());
-    let fitting = multiples.iter().map(|multiple| multiple * power);
-    let enough = |step: &f64| *step >= least * (1.0 - 1e-9);
-    fitting.into_iter().find(enough).unwrap_or(10.0 * power)
+    let enough = |multiple: &f64| *multiple * power >= least * (1.0 - 1e-9);
+    let multiple = [1.0, 2.0, 5.0].into_iter().find(enough);
+    multiple.unwrap_or(10.0) * power
 }
 
 /// The multiples of a step from one number to another, each with its place between them from 0 to 1.
@@ -122,7 +108,7 @@ fn multiples(from: f64, to: f64, step: f64) -> impl Iterator<Item = (f64, f64)> 
 
 pub(super) fn number_ticks(from: f64, to: f64, most: usize) -> Result<Vec<Tick>> {
     check_range(from, to)?;
-    let step = nice_step(to - from, most, &DECIMAL);
+    let step = nice_step(to - from, most);
     let largest = from.abs().max(to.abs());
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let write = |value: f64| match largest >= 1e6 || decimals > 4 {
@@ -148,7 +134,7 @@ pub(super) fn time_ticks(from_s: f64, to_s: f64, most: usize) -> Result<Vec<Tick
     let clock = CLOCK_S
         .into_iter()
         .find(|step| span / step <= most.max(1) as f64);
-    let decimal = nice_step(span, most, &DECIMAL);
+    let decimal = nice_step(span, most);
     let step = if decimal < 1.0 {
         decimal
     } else {

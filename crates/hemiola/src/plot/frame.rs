@@ -8,7 +8,7 @@ use super::text::fitted;
 /// Empty space around a picture.
 pub(super) const MARGIN: f64 = 16.0;
 /// Height of a title with the space below it.
-pub(super) const TITLE_HEIGHT: f64 = 28.0;
+const TITLE_HEIGHT: f64 = 28.0;
 pub(super) const TICK_SIZE: f64 = 11.0;
 pub(super) const LABEL_SIZE: f64 = 12.0;
 
@@ -47,31 +47,26 @@ impl Side {
     }
 
     pub fn draw_left(&self, picture: &mut Picture, frame: Rect) {
-        let style = TextStyle::new(TICK_SIZE, Anchor::End);
-        for tick in &self.ticks {
-            let y = frame.bottom() - tick.at * frame.height;
-            tick_mark(picture, (frame.x, y), (frame.x - TICK_LENGTH, y));
-            let x = frame.x - TICK_LENGTH - TICK_SPACE;
-            picture.text((x, y + BASELINE * TICK_SIZE), &tick.text, style);
-        }
-        let x = frame.x - self.depth(false) + ASCENT * LABEL_SIZE;
-        self.draw_label_upwards(picture, x, frame);
+        self.draw_ticks(picture, frame, (frame.x, -1.0), Anchor::End);
+        let baseline = frame.x - self.depth(false) + ASCENT * LABEL_SIZE;
+        self.draw_label_upwards(picture, baseline, frame);
     }
 
-    /// To the right of a colour bar.
+    /// As for a colour bar.
     pub fn draw_right(&self, picture: &mut Picture, frame: Rect) {
-        let style = TextStyle::new(TICK_SIZE, Anchor::Start);
+        self.draw_ticks(picture, frame, (frame.right(), 1.0), Anchor::Start);
+        self.draw_label_upwards(picture, frame.right() + self.depth(false), frame);
+    }
+
+    /// From the frame's edge at `x` to the left, −1, or to the right, 1.
+    fn draw_ticks(&self, picture: &mut Picture, frame: Rect, (x, way): (f64, f64), anchor: Anchor) {
+        let end = x + way * TICK_LENGTH;
         for tick in &self.ticks {
             let y = frame.bottom() - tick.at * frame.height;
-            tick_mark(
-                picture,
-                (frame.right(), y),
-                (frame.right() + TICK_LENGTH, y),
-            );
-            let x = frame.right() + TICK_LENGTH + TICK_SPACE;
-            picture.text((x, y + BASELINE * TICK_SIZE), &tick.text, style);
+            tick_mark(picture, (x, y), (end, y));
+            let at = (end + way * TICK_SPACE, baseline(y, TICK_SIZE));
+            picture.text(at, &tick.text, TextStyle::new(TICK_SIZE, anchor));
         }
-        self.draw_label_upwards(picture, frame.right() + self.depth(false), frame);
     }
 
     pub fn draw_bottom(&self, picture: &mut Picture, frame: Rect) {
@@ -120,6 +115,11 @@ fn tick_mark(picture: &mut Picture, from: (f64, f64), to: (f64, f64)) {
 /// The outline around what a chart shows.
 pub(super) fn draw_frame(picture: &mut Picture, frame: Rect) {
     picture.rect(frame, Paint::stroke(FRAME, 1.0));
+}
+
+/// The space that a title takes; none without one.
+pub(super) fn title_height(title: &str) -> f64 {
+    if title.is_empty() { 0.0 } else { TITLE_HEIGHT }
 }
 
 /// At the top of a picture, from `x` on; shortened where the picture is too narrow.

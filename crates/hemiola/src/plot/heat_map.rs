@@ -1,6 +1,6 @@
 use super::axis::{Axis, Tick, Ticks, number_ticks, widest};
 use super::colour::ColourScale;
-use super::frame::{MARGIN, Side, TICK_SIZE, TITLE_HEIGHT, draw_frame, draw_title};
+use super::frame::{MARGIN, Side, TICK_SIZE, draw_frame, draw_title, title_height};
 use super::matrix::{Matrix, Reduction};
 use super::picture::{Picture, Rect};
 use super::raster::encode_indexed;
@@ -64,7 +64,7 @@ pub fn heat_map(title: &str, matrix: Matrix, options: &HeatMapOptions) -> Result
     };
     let frame = Rect {
         x: (MARGIN + left.depth(false)).ceil() + 0.5,
-        y: MARGIN + if title.is_empty() { 0.0 } else { TITLE_HEIGHT } + 0.5,
+        y: MARGIN + title_height(title) + 0.5,
         width: width as f64,
         height: height as f64,
     };

@@ -1,6 +1,6 @@
 use super::axis::{Tick, time_ticks, time_unit};
 use super::colour::Colour;
-use super::frame::{LABEL_SIZE, MARGIN, Side, TITLE_HEIGHT, baseline, draw_frame, draw_title};
+use super::frame::{LABEL_SIZE, MARGIN, Side, baseline, draw_frame, draw_title, title_height};
 use super::legend::Legend;
 use super::picture::{Anchor, Paint, Picture, Rect, TextStyle};
 use crate::error::{Error, Result};
@@ -112,10 +112,10 @@ pub fn piano_roll(
         0.0 => 0.0,
         height => height + 4.0,
     };
-    let title_height = if title.is_empty() { 0.0 } else { TITLE_HEIGHT };
+    let legend_top = MARGIN + title_height(title);
     let frame = Rect {
         x: (MARGIN + left.depth(false)).ceil() + 0.5,
-        y: MARGIN + title_height + legend_height + 0.5,
+        y: legend_top + legend_height + 0.5,
         width,
         height: keys.height * f64::from(keys.count()),
     };
@@ -125,7 +125,7 @@ pub fn piano_roll(
         title,
     );
     draw_title(&mut picture, frame.x, title);
-    legend.draw(&mut picture, (frame.x, MARGIN + title_height));
+    legend.draw(&mut picture, (frame.x, legend_top));
 
     let roll = Roll {
         frame,

@@ -139,7 +139,7 @@ fn impossible_matrices_are_named() {
     };
     for ticks in [
         Ticks::Names(vec!["one".to_owned()]),
-        Ticks::Some(vec![(2, "beyond".to_owned())]),
+        Ticks::At(vec![(2, "beyond".to_owned())]),
         Ticks::Numbers { from: 1.0, to: 1.0 },
         Ticks::Time {
             from_s: 0.0,
