@@ -134,7 +134,11 @@ fn what_cannot_be_learnt_from_is_said() {
             "data.sources=[{ folder = \"nowhere\" }]",
             &["nowhere"],
         ),
-        ("music-vae", "data.sources=[{ folder = \"empty\" }]", &["empty", "MIDI"]),
+        (
+            "music-vae",
+            "data.sources=[{ folder = \"empty\" }]",
+            &["empty", "MIDI"],
+        ),
         (
             "chord-progression-gnn",
             "data.train=bad.jsonl",

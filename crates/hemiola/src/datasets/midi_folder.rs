@@ -161,7 +161,10 @@ impl MidiFolder {
             });
         }
         if listed.items.is_empty() {
-            return Err(Error::input(folder, "the list of pieces names no file in it"));
+            return Err(Error::input(
+                folder,
+                "the list of pieces names no file in it",
+            ));
         }
         listed.items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listed)

@@ -5,19 +5,22 @@ use hemiola::plot::{
     attention_map, heat_map,
 };
 use resvg::tiny_skia::Pixmap;
-use resvg::usvg::roxmltree::Document;
+use resvg::usvg::roxmltree::{Document, Node};
 
 use super::{colour_at, drawn, number, texts};
+
+/// The first image, which holds the cells.
+fn cells_of<'a>(document: &'a Document) -> Node<'a, 'a> {
+    let mut nodes = document.descendants();
+    nodes.find(|node| node.has_tag_name("image")).unwrap()
+}
 
 /// The raster that a heat map embeds, by row from the top, and its number of columns.
 fn raster(picture: &Picture) -> (Vec<Colour>, usize) {
     use base64::prelude::{BASE64_STANDARD, Engine};
     let svg = picture.to_svg();
     let document = Document::parse(&svg).unwrap();
-    let image = document
-        .descendants()
-        .find(|node| node.has_tag_name("image"))
-        .unwrap();
+    let image = cells_of(&document);
     let data = image.attribute("href").unwrap();
     let data = data.strip_prefix("data:image/png;base64,").unwrap();
     let png = Pixmap::decode_png(&BASE64_STANDARD.decode(data).unwrap()).unwrap();
@@ -79,10 +82,7 @@ fn cells_have_the_colours_of_their_values() {
 
     let svg = picture.to_svg();
     let document = Document::parse(&svg).unwrap();
-    let image = document
-        .descendants()
-        .find(|node| node.has_tag_name("image"))
-        .unwrap();
+    let image = cells_of(&document);
     let (x, y) = (number(image, "x") as u32, number(image, "y") as u32);
     let png = drawn(&picture, 1.0);
     assert!(near(colour_at(&png, x + 5, y + 5), 1.0));

@@ -153,7 +153,11 @@ impl MusicVaeRecipe {
         for row in 0..n {
             let example = &examples[chosen(row, &mut rng)];
             let semitones = rng.random_range(-self.data.transpose..=self.data.transpose);
-            x.extend(transposed(example, roll.keys.count(), isize::from(semitones)));
+            x.extend(transposed(
+                example,
+                roll.keys.count(),
+                isize::from(semitones),
+            ));
         }
         let warmup = self.loss.warmup_steps.max(1) as f64;
         RollBatch {
