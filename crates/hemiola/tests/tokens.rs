@@ -429,12 +429,17 @@ fn keys_and_tempi_change() {
         events_at_tempo(&THREE_NOTES, 2.0, Overlaps::Separate).unwrap(),
         [371, 60, 64, 268, 192, 267, 188, 318, 387, 67, 256, 195]
     );
-    assert_eq!(events_at_tempo(&THREE_NOTES, 1.0, Overlaps::Separate).unwrap(), THREE_NOTES);
+    assert_eq!(
+        events_at_tempo(&THREE_NOTES, 1.0, Overlaps::Separate).unwrap(),
+        THREE_NOTES
+    );
     for factor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(notes_at_tempo(&three_notes(), factor).is_err());
         assert!(events_at_tempo(&THREE_NOTES, factor, Overlaps::Separate).is_err());
     }
-    let message = events_at_tempo(&THREE_NOTES, 1e-6, Overlaps::Separate).unwrap_err().to_string();
+    let message = events_at_tempo(&THREE_NOTES, 1e-6, Overlaps::Separate)
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("a day at most"), "{message}");
 }
 

@@ -154,6 +154,21 @@ pub fn load_bundled<M: Architecture>(
     CheckpointFiles::bundled(model)?.assemble(device)
 }
 
+/// Like [`load_bundled`], by the model's name.
+///
+/// # Errors
+/// When no model of that name is built in.
+pub fn load_built_in<M: Architecture>(name: &str) -> Result<(M, M::Config, M::Task)> {
+    let model = bundled(name).ok_or_else(|| {
+        let names: Vec<&str> = bundled_models().iter().map(|m| m.name).collect();
+        Error::config(format!(
+            "there is no built-in model {name}; there are: {}",
+            names.join(", ")
+        ))
+    })?;
+    load_bundled(model, &Device::flex())
+}
+
 impl CheckpointFiles {
     /// Like [`load`], from files already read.
     pub fn assemble<M: Architecture>(&self, device: &Device) -> Result<(M, M::Config, M::Task)> {

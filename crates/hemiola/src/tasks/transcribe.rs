@@ -105,17 +105,7 @@ impl Transcriber {
 
     /// The built-in model of that name, on the processor.
     pub fn bundled(name: &str) -> Result<Self> {
-        let model = checkpoint::bundled(name).ok_or_else(|| {
-            let names: Vec<&str> = checkpoint::bundled_models()
-                .iter()
-                .map(|m| m.name)
-                .collect();
-            Error::config(format!(
-                "there is no built-in model {name}; there are: {}",
-                names.join(", ")
-            ))
-        })?;
-        let (model, _, task) = checkpoint::load_bundled(model, &Device::flex())?;
+        let (model, _, task) = checkpoint::load_built_in(name)?;
         Ok(Self::new(model, task))
     }
 

@@ -11,7 +11,8 @@ use super::source::{self, MidiSource};
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::tokens::{
-    BOS, EOS, NextNote, Overlaps, TokenOptions, VOCABULARY, events_at_tempo, next_notes, transposed_events,
+    BOS, EOS, NextNote, Overlaps, TokenOptions, VOCABULARY, events_at_tempo, next_notes,
+    transposed_events,
 };
 
 /// Where the pieces are, and how they are varied.

@@ -243,7 +243,13 @@ impl ModelRecipe for MusicBertRecipe {
             )));
         }
         let m = &self.masking;
-        let shares = [m.share, m.masked, m.replaced, m.masked + m.replaced, m.stretches];
+        let shares = [
+            m.share,
+            m.masked,
+            m.replaced,
+            m.masked + m.replaced,
+            m.stretches,
+        ];
         if shares.iter().any(|share| !(0.0..=1.0).contains(share)) || m.share == 0.0 {
             return Err(Error::config(format!(
                 "masking has share {}, masked {}, replaced {} and stretches {}; they must be from 0 to 1, share above \
