@@ -1,6 +1,8 @@
-//! `hemiola evaluate`: estimates against references, with the metrics of mir_eval.
+//! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
+mod events;
 mod pairing;
+mod pieces;
 mod table;
 
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ enum Task {
     Onset(Files),
     /// Pitches frame by frame: a time in seconds and frequencies in Hz a line
     Multipitch(Files),
+    /// How likely a model finds the music in a folder of MIDI files
+    Events(events::Args),
 }
 
 #[derive(clap::Args)]
@@ -79,6 +83,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
+        Task::Events(args) => events::run(&args),
         Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (
                 formats::read_events(reference)?,

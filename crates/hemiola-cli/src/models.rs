@@ -9,6 +9,7 @@ use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
     size_text,
 };
+use hemiola::tasks::perform::Performer;
 use hemiola::tasks::transcribe::Transcriber;
 
 use crate::{Outcome, wrong_use};
@@ -136,6 +137,12 @@ pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcri
         .validate()
         .with_context(|| format!("model {name}"))?;
     Ok(transcriber)
+}
+
+/// The model that plays of that name, or in that folder.
+pub fn open_performer(name: &str) -> Result<Performer> {
+    let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
+    Performer::new(model, task).with_context(|| format!("model {name}"))
 }
 
 pub fn run(args: Args) -> Result<Outcome> {

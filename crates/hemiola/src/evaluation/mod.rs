@@ -7,6 +7,7 @@ pub mod classification;
 pub mod frames;
 mod matching;
 pub mod multipitch;
+pub mod ngram;
 pub mod onset;
 pub mod transcription;
 pub mod transcription_velocity;
