@@ -3,7 +3,9 @@
 mod data;
 mod evaluate;
 mod inputs;
+mod midi_files;
 mod models;
+mod perform;
 mod progress;
 mod train;
 mod transcribe;
@@ -32,6 +34,10 @@ struct Cli {
 enum Verb {
     /// Turn recordings of a piano into notes (MIDI, CSV, JSON)
     Transcribe(transcribe::Args),
+    /// Make music from nothing (MIDI)
+    Generate(perform::GenerateArgs),
+    /// Go on where a MIDI file ends
+    Continue(perform::ContinueArgs),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Score estimates against references with the metrics of mir_eval
@@ -50,6 +56,8 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Transcribe(args) => transcribe::run(args),
+        Verb::Generate(args) => perform::generate(&args),
+        Verb::Continue(args) => perform::go_on(&args),
         Verb::Train(args) => train::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),

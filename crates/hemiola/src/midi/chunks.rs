@@ -21,6 +21,8 @@ pub(super) struct Header {
     pub(super) sequential: bool,
     pub(super) track_count: u16,
     pub(super) timing: Timing,
+    /// The timing as it stands in the file.
+    pub(super) division: u16,
 }
 
 impl Header {
@@ -91,6 +93,7 @@ impl Header {
             sequential: format == 2,
             track_count,
             timing,
+            division,
         };
         // Whoever declares a shorter header than the fields just read is not believed.
         let length = usize::try_from(length)

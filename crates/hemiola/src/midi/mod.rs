@@ -1,11 +1,13 @@
 //! Standard MIDI files in and out.
 
 mod chunks;
+mod edit;
 mod read;
 mod score;
 mod tempo;
 mod write;
 
+pub use edit::MidiFile;
 pub use score::{Instrument, PedalEvent, Score, TempoChange, TimeSignature};
 pub(crate) use score::{note_fault, sort_notes};
 pub use write::{WriteOptions, encode_midi, write_midi};

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// The sustain pedal's controller number.
 pub(super) const SUSTAIN_CONTROLLER: u8 = 64;
-const DRUM_CHANNEL: u8 = 9;
+pub(super) const DRUM_CHANNEL: u8 = 9;
 
 pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
     let mut warnings = Vec::new();
@@ -32,12 +32,26 @@ pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
         one_after_the_other(&mut tracks, &mut warnings);
     }
 
-    let tempo_map = match header.timing {
+    let tempo_map = tempo_map(&tracks, &header, &mut warnings);
+    Ok(score_of(&tracks, &header, &tempo_map, &mut warnings))
+}
+
+pub(super) fn tempo_map(tracks: &[Track], header: &Header, warnings: &mut Vec<String>) -> TempoMap {
+    match header.timing {
         Timing::TicksPerQuarter(ticks) => {
-            TempoMap::metrical(ticks, tempo_events(&tracks, &header, &mut warnings))
+            TempoMap::metrical(ticks, tempo_events(tracks, header, warnings))
         }
         Timing::TicksPerSecond(ticks) => TempoMap::timecode(ticks),
-    };
+    }
+}
+
+/// What tracks say; takes the warnings, and adds some.
+pub(super) fn score_of(
+    tracks: &[Track],
+    header: &Header,
+    tempo_map: &TempoMap,
+    warnings: &mut Vec<String>,
+) -> Score {
     let tempo_changes = tempo_map.changes();
     let mut score = Score {
         resolution: header.resolution(),
@@ -59,10 +73,10 @@ pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
             }
             reader.event(event.tick, time_s, event.kind, &mut score);
         }
-        reader.finish(&mut score, &mut warnings);
+        reader.finish(&mut score, warnings);
     }
-    score.warnings = warnings;
-    Ok(score)
+    score.warnings = std::mem::take(warnings);
+    score
 }
 
 /// Shifts each track of a type 2 file behind the one before.

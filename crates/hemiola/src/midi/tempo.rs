@@ -75,6 +75,14 @@ impl TempoMap {
         segment.start_s + segment.seconds_per_tick * (tick - segment.start_tick) as f64
     }
 
+    /// The tick that is nearest to a time from 0 s on.
+    pub(super) fn tick(&self, time_s: f64) -> u64 {
+        let after = self.segments.partition_point(|s| s.start_s <= time_s);
+        let segment = &self.segments[after.saturating_sub(1)];
+        let ticks = (time_s - segment.start_s) / segment.seconds_per_tick;
+        segment.start_tick + ticks.round() as u64
+    }
+
     pub(super) fn changes(&self) -> Vec<TempoChange> {
         let change = |s: &Segment| TempoChange {
             time_s: s.start_s,

@@ -3,11 +3,10 @@
 pub mod chord_graph;
 mod note;
 mod piano_roll;
+mod pitch_class_set;
 mod quantized;
 
-pub use note::{Note, midi_to_hz};
+pub use note::{Note, midi_to_hz, pitch_name};
 pub use piano_roll::{BINARY_VELOCITY, FrameGrid, Keys, PhraseShape, PianoRoll, RollOptions};
-pub use quantized::{QuantizedNote, separated};
-mod pitch_class_set;
-
 pub use pitch_class_set::{N_PITCH_CLASSES, PitchClassSet};
+pub use quantized::{QuantizedNote, separated};

@@ -29,3 +29,12 @@ impl Note {
 pub fn midi_to_hz(pitch: f64) -> f64 {
     440.0 * ((pitch - 69.0) / 12.0).exp2()
 }
+
+/// The usual name of a MIDI pitch, without regard to key: `C4` for 60, `E♭5` for 75.
+pub fn pitch_name(pitch: u8) -> String {
+    const NAMES: [&str; 12] = [
+        "C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B",
+    ];
+    let octave = i16::from(pitch / 12) - 1;
+    format!("{}{octave}", NAMES[usize::from(pitch % 12)])
+}

@@ -153,6 +153,16 @@ impl Performer {
         &self.config.tokens
     }
 
+    /// Refuses what it cannot do: a style it does not know, impossible settings.
+    ///
+    /// # Errors
+    /// Says which, and what was expected.
+    pub fn check(&self, options: &PerformOptions) -> Result<()> {
+        check_seconds(options.seconds)?;
+        Sampler::new(options.sampler)?;
+        self.style_index(options.style.as_deref()).map(drop)
+    }
+
     /// Music from nothing: notes from 0 s to `options.seconds` at the latest, sorted by onset, then pitch.
     ///
     /// `progress` is told the seconds that are done.

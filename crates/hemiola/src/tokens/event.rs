@@ -1,5 +1,7 @@
 //! The vocabulary.
 
+use crate::music::pitch_name;
+
 /// Ids of performance events: 0–387.
 pub const EVENTS: usize = 388;
 /// Ids of performance events and special tokens: 0–393.
@@ -61,6 +63,20 @@ impl Event {
             Self::NoteOff(pitch) => NOTE_OFFS + u16::from(pitch.min(127)),
             Self::TimeShift(steps) => TIME_SHIFTS + u16::from(steps.clamp(1, LONGEST_SHIFT)) - 1,
             Self::Velocity(bin) => VELOCITIES + u16::from(bin.clamp(1, VELOCITY_BINS)) - 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Event {
+    /// In the words of a musician: `C4 on`, `C4 off`, `250 ms`, `velocity 20`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::NoteOn(pitch) => write!(f, "{} on", pitch_name(pitch)),
+            Self::NoteOff(pitch) => write!(f, "{} off", pitch_name(pitch)),
+            Self::TimeShift(steps) => {
+                write!(f, "{} ms", u32::from(steps) * 1000 / STEPS_PER_SECOND)
+            }
+            Self::Velocity(bin) => write!(f, "velocity {bin}"),
         }
     }
 }

@@ -1,0 +1,238 @@
+//! `hemiola generate` and `hemiola continue`: music that a model makes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use hemiola::midi::{MidiFile, WriteOptions, encode_midi};
+use hemiola::music::Note;
+use hemiola::plot::Matrix;
+use hemiola::plot::attention_map;
+use hemiola::tasks::perform::{PerformOptions, Performer};
+use hemiola::tasks::sampling::SamplerConfig;
+use hemiola::tokens::{Event, encode, quantize};
+
+use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, pitched_notes};
+use crate::{Outcome, progress, wrong_use};
+
+/// Events of an attention map, the last ones; as many have their names beside them.
+const MAPPED: usize = 64;
+
+#[derive(clap::Args)]
+pub struct GenerateArgs {
+    /// The MIDI file to write, or - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(clap::Args)]
+pub struct ContinueArgs {
+    /// The MIDI file to go on from, or - for standard input
+    input: PathBuf,
+    /// The MIDI file to write, or - for standard output [default: INPUT-continued.mid in this folder]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Go on from this time in seconds; what begins later is left out [default: the end]
+    #[arg(long, value_name = "SECONDS")]
+    from: Option<f64>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(clap::Args)]
+struct Options {
+    /// The style, one of those that `hemiola models show performer` lists [default: none]
+    #[arg(long)]
+    style: Option<String>,
+    /// How long the new music is
+    #[arg(long, default_value_t = 30.0)]
+    seconds: f64,
+    /// The same seed makes the same music [default: another each time]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Below 1 the likely becomes likelier; 0 always takes the likeliest
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f64,
+    /// Draw only from so many of the likeliest events; 0 for all
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// Draw only from the likeliest events that together have this probability
+    #[arg(long, default_value_t = 0.95)]
+    top_p: f64,
+    /// Also draw a piano roll (SVG or PNG) of what was given and what was made
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Also draw (SVG or PNG) which earlier events the last ones attend to
+    #[arg(long, value_name = "FILE")]
+    attention: Option<PathBuf>,
+    /// The layer of the attention map, counted from 0
+    #[arg(long, default_value_t = 0, requires = "attention")]
+    layer: usize,
+    /// The head of the attention map, counted from 0
+    #[arg(long, default_value_t = 0, requires = "attention")]
+    head: usize,
+    /// A built-in model or a checkpoint folder
+    #[arg(long, default_value = "performer")]
+    model: String,
+}
+
+impl Options {
+    /// The model, if it can do what is asked for.
+    fn performer(&self) -> Result<Performer> {
+        check_picture(self.plot.as_deref())?;
+        check_picture(self.attention.as_deref())?;
+        let performer = crate::models::open_performer(&self.model)?;
+        let wrong = |error: hemiola::Error| wrong_use(error.to_string());
+        performer.check(&self.perform(0)).map_err(wrong)?;
+        if self.attention.is_some() {
+            performer
+                .attention(&[0], None, self.layer, self.head)
+                .map_err(wrong)?;
+        }
+        Ok(performer)
+    }
+
+    fn perform(&self, seed: u64) -> PerformOptions {
+        PerformOptions {
+            style: self.style.clone(),
+            seconds: self.seconds,
+            sampler: SamplerConfig {
+                temperature: self.temperature,
+                top_k: self.top_k,
+                top_p: self.top_p,
+                seed,
+            },
+        }
+    }
+
+    /// Makes music and shows how far it is.
+    fn make(
+        &self,
+        make: impl FnOnce(&PerformOptions, &mut dyn FnMut(f64)) -> hemiola::Result<Vec<Note>>,
+    ) -> Result<Vec<Note>> {
+        let seed = self.seed.unwrap_or_else(|| {
+            let seed = new_seed();
+            eprintln!("seed {seed}");
+            seed
+        });
+        let bar = progress::bar(
+            self.seconds.ceil() as u64,
+            "{wide_bar} {pos} of {len} seconds of music {eta}",
+        );
+        let made = make(&self.perform(seed), &mut |seconds| {
+            bar.set_position(seconds as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(made)
+    }
+
+    fn pictures(
+        &self,
+        performer: &Performer,
+        title: &str,
+        given: &[Note],
+        made: &[Note],
+    ) -> Result<()> {
+        if let Some(path) = &self.plot {
+            draw(path, title, given, made)?;
+        }
+        if let Some(path) = &self.attention {
+            let notes = quantize(&[given, made].concat())?;
+            let ids = encode(&hemiola::music::separated(notes));
+            let last = &ids[ids.len().saturating_sub(MAPPED)..];
+            if last.is_empty() {
+                bail!("{}: no event was made that could attend", path.display());
+            }
+            let weights =
+                performer.attention(last, self.style.as_deref(), self.layer, self.head)?;
+            let names: Vec<String> = last
+                .iter()
+                .filter_map(|&id| Event::from_id(id))
+                .map(|event| event.to_string())
+                .collect();
+            let title = format!(
+                "{title}: attention of layer {}, head {}",
+                self.layer, self.head
+            );
+            attention_map(
+                &title,
+                Matrix::new(last.len(), last.len(), &weights)?,
+                &names,
+            )?
+            .save(path)?;
+        }
+        Ok(())
+    }
+}
+
+pub fn generate(args: &GenerateArgs) -> Result<Outcome> {
+    let output = MidiOutput::choose(args.output.as_deref(), None, "")?;
+    let performer = args.options.performer()?;
+    let made = args
+        .options
+        .make(|options, progress| performer.generate(options, progress))?;
+    let style = args.options.style.as_deref();
+    let options = WriteOptions {
+        name: style.unwrap_or_default().to_owned(),
+        text: Some(format!(
+            "made by hemiola with the model {}",
+            args.options.model
+        )),
+        ..WriteOptions::default()
+    };
+    output.write(&encode_midi(&made, &options)?)?;
+    let title = style.map_or_else(
+        || "Generated".to_owned(),
+        |style| format!("Generated: {style}"),
+    );
+    args.options.pictures(&performer, &title, &[], &made)?;
+    Ok(Outcome::Done)
+}
+
+pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
+    let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "continued")?;
+    let input = MidiInput::read(&args.input)?;
+    let mut file = MidiFile::parse(&input.bytes, &input.path)?;
+    let mut given = pitched_notes(&file.score(), &input.path)?;
+    if let Some(from_s) = args.from {
+        check_from(from_s, &given, &input.path)?;
+        file.remove_notes(from_s..f64::INFINITY);
+        given = pitched_notes(&file.score(), &input.path)?;
+    }
+    for warning in &file.warnings {
+        eprintln!("warning: {}: {warning}", input.path.display());
+    }
+    let performer = args.options.performer()?;
+    let made = args
+        .options
+        .make(|options, progress| performer.continuation(&given, options, progress))?;
+    file.add_track("continuation", &made)?;
+    output.write(&file.to_bytes()?)?;
+    let name = input.path.file_name().unwrap_or_default().to_string_lossy();
+    args.options
+        .pictures(&performer, &format!("{name}, continued"), &given, &made)?;
+    Ok(Outcome::Done)
+}
+
+fn check_from(from_s: f64, given: &[Note], path: &Path) -> Result<()> {
+    let first_s = given
+        .iter()
+        .fold(f64::INFINITY, |first, note| first.min(note.onset_s));
+    let end_s = given
+        .iter()
+        .fold(0.0, |end: f64, note| end.max(note.offset_s));
+    if from_s > first_s && from_s <= end_s {
+        return Ok(());
+    }
+    Err(wrong_use(format!(
+        "--from {from_s}: the notes of {} are at {first_s:.2} to {end_s:.2} s; name a time among them",
+        path.display()
+    )))
+}
+
+/// One that nobody chose.
+fn new_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |time| u64::from(time.subsec_nanos()) ^ time.as_secs()) % 1_000_000
+}

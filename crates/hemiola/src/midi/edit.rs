@@ -1,0 +1,302 @@
+//! Notes put into a file and taken out of it, while all else stays.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::path::Path;
+
+use midly::num::{u4, u7, u15, u28};
+use midly::{Format, Fps, MetaMessage, MidiMessage, Smf, TrackEvent, TrackEventKind};
+
+use super::chunks::{Event, Header, Timing, Track, read_tracks};
+use super::note_fault;
+use super::read::{DRUM_CHANNEL, score_of, tempo_map};
+use super::score::Score;
+use super::tempo::TempoMap;
+use crate::music::Note;
+use crate::{Error, Result};
+
+/// A MIDI file of type 0 or 1 that can be changed without losing what it holds.
+///
+/// ```
+/// use hemiola::midi::{MidiFile, WriteOptions, encode_midi};
+/// use hemiola::music::Note;
+///
+/// let note = |onset_s, pitch| Note { onset_s, offset_s: onset_s + 0.5, pitch, velocity: 80 };
+/// let bytes = encode_midi(&[note(0.0, 60), note(1.0, 62)], &WriteOptions::default())?;
+/// let mut file = MidiFile::parse(&bytes, "memory")?;
+/// file.remove_notes(0.9..1.5);
+/// file.add_track("new", &[note(1.0, 64)])?;
+/// assert_eq!(file.score().notes(), [note(0.0, 60), note(1.0, 64)]);
+/// # Ok::<(), hemiola::Error>(())
+/// ```
+pub struct MidiFile<'a> {
+    tracks: Vec<Track<'a>>,
+    timing: midly::Timing,
+    tempo: TempoMap,
+    header: Header,
+    /// What was wrong with the file and how it was understood; empty for a sound file.
+    pub warnings: Vec<String>,
+    name: std::path::PathBuf,
+}
+
+impl<'a> MidiFile<'a> {
+    /// Notes that never end are given an end where their track ends; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// The bytes are no MIDI file, hold no readable track, or several pieces (type 2).
+    pub fn parse(bytes: &'a [u8], name: impl AsRef<Path>) -> Result<Self> {
+        let name = name.as_ref();
+        let mut warnings = Vec::new();
+        let (header, chunks) = Header::read(bytes, name, &mut warnings)?;
+        if header.sequential {
+            return Err(Error::input(
+                name,
+                "a MIDI file of type 2 holds pieces that do not belong together; expected type 0 or 1, so save \
+                 the piece that you want as one of its own",
+            ));
+        }
+        let mut tracks = read_tracks(chunks, header.track_count, &mut warnings);
+        tracks.retain(|track| !track.events.is_empty());
+        if tracks.is_empty() {
+            return Err(Error::input(
+                name,
+                "no event is readable in it; the file is cut off or damaged",
+            ));
+        }
+        let tempo = tempo_map(&tracks, &header, &mut warnings);
+        tracks.iter_mut().for_each(close);
+        Ok(Self {
+            timing: timing(&header),
+            tempo,
+            tracks,
+            header,
+            warnings,
+            name: name.to_owned(),
+        })
+    }
+
+    /// What the file says as it stands.
+    pub fn score(&self) -> Score {
+        let mut warnings = self.warnings.clone();
+        score_of(&self.tracks, &self.header, &self.tempo, &mut warnings)
+    }
+
+    /// Takes out the notes that begin in a stretch of time, in seconds, but no percussion; others stay, even where they
+    /// sound on into it.
+    pub fn remove_notes(&mut self, stretch: Range<f64>) {
+        for track in &mut self.tracks {
+            let removed = notes_within(track, &self.tempo, &stretch);
+            let mut index = 0;
+            track.events.retain(|_| {
+                index += 1;
+                !removed.contains(&(index - 1))
+            });
+        }
+    }
+
+    /// Adds a track with notes that sound like the instrument with the most notes, on a channel of its own where one is
+    /// left.
+    ///
+    /// Times are rounded to the file's ticks, lengths to a tick at least.
+    ///
+    /// # Errors
+    /// A note is impossible, or lies later than the format can say.
+    pub fn add_track(&mut self, name: &'a str, notes: &[Note]) -> Result<()> {
+        let score = self.score();
+        let pitched = score.instruments.iter().filter(|i| !i.is_drum);
+        let program = pitched
+            .max_by_key(|i| i.notes.len())
+            .map_or(0, |i| i.program);
+        let channel = u4::new(self.free_channel());
+        let midi = |message| TrackEventKind::Midi { channel, message };
+        let mut moves = Vec::with_capacity(2 * notes.len());
+        for (index, note) in notes.iter().enumerate() {
+            if let Some(fault) = note_fault(note) {
+                return Err(Error::config(format!(
+                    "note {} cannot be written: {fault}",
+                    index + 1
+                )));
+            }
+            let start = self.tempo.tick(note.onset_s);
+            let end = self.tempo.tick(note.offset_s).max(start + 1);
+            let (key, vel) = (u7::new(note.pitch), u7::new(note.velocity));
+            moves.push((start, 1, midi(MidiMessage::NoteOn { key, vel })));
+            moves.push((
+                end,
+                0,
+                midi(MidiMessage::NoteOff {
+                    key,
+                    vel: u7::new(0),
+                }),
+            ));
+        }
+        // At one tick notes end before others begin.
+        moves.sort_by_key(|(tick, order, _)| (*tick, *order));
+        let end = moves.last().map_or(0, |(tick, ..)| *tick);
+        let program = u7::new(program);
+        let head = [
+            TrackEventKind::Meta(MetaMessage::TrackName(name.as_bytes())),
+            midi(MidiMessage::ProgramChange { program }),
+        ];
+        let head = head.into_iter().map(|kind| (0, kind));
+        let moves = moves.into_iter().map(|(tick, _, kind)| (tick, kind));
+        let last = [(end, TrackEventKind::Meta(MetaMessage::EndOfTrack))];
+        let events = head.chain(moves).chain(last);
+        self.tracks.push(Track {
+            start_tick: 0,
+            events: events.map(|(tick, kind)| Event { tick, kind }).collect(),
+        });
+        Ok(())
+    }
+
+    /// The file's bytes, of type 0 if it has one track and 1 otherwise.
+    ///
+    /// # Errors
+    /// Two events lie further apart than the format can say.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let format = match self.tracks.len() {
+            1 => Format::SingleTrack,
+            _ => Format::Parallel,
+        };
+        let tracks = self.tracks.iter().map(|track| self.deltas(track));
+        let file = Smf {
+            header: midly::Header::new(format, self.timing),
+            tracks: tracks.collect::<Result<_>>()?,
+        };
+        let mut bytes = Vec::new();
+        file.write_std(&mut bytes)
+            .map_err(|fault| self.unwritable(&fault.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn deltas(&self, track: &Track<'a>) -> Result<Vec<TrackEvent<'a>>> {
+        let mut now = 0;
+        let events = track.events.iter().map(|event| {
+            let delta = u32::try_from(event.tick - now).ok().and_then(u28::try_from);
+            now = event.tick;
+            delta
+                .map(|delta| TrackEvent {
+                    delta,
+                    kind: event.kind,
+                })
+                .ok_or_else(|| self.unwritable("two events lie too far apart"))
+        });
+        events.collect()
+    }
+
+    fn unwritable(&self, fault: &str) -> Error {
+        Error::input(&self.name, format!("cannot be written as MIDI: {fault}"))
+    }
+
+    /// One that no event uses and that is not that of percussion; 0 if there is none.
+    fn free_channel(&self) -> u8 {
+        let events = self.tracks.iter().flat_map(|track| &track.events);
+        let used: HashSet<u8> = events
+            .filter_map(|event| match event.kind {
+                TrackEventKind::Midi { channel, .. } => Some(channel.as_int()),
+                _ => None,
+            })
+            .collect();
+        (0..16)
+            .find(|channel| *channel != DRUM_CHANNEL && !used.contains(channel))
+            .unwrap_or(0)
+    }
+}
+
+fn timing(header: &Header) -> midly::Timing {
+    match header.timing {
+        Timing::TicksPerQuarter(ticks) => midly::Timing::Metrical(u15::new(ticks)),
+        Timing::TicksPerSecond(_) => {
+            let [high, low] = header.division.to_be_bytes();
+            let fps = Fps::from_int(high.wrapping_neg()).unwrap_or(Fps::Fps25);
+            midly::Timing::Timecode(fps, low)
+        }
+    }
+}
+
+/// A note-on or note-off, and whether it begins a note.
+fn key_of(kind: &TrackEventKind) -> Option<((u8, u8), bool)> {
+    let TrackEventKind::Midi { channel, message } = kind else {
+        return None;
+    };
+    match message {
+        MidiMessage::NoteOn { key, vel } => {
+            Some(((channel.as_int(), key.as_int()), vel.as_int() > 0))
+        }
+        MidiMessage::NoteOff { key, .. } => Some(((channel.as_int(), key.as_int()), false)),
+        _ => None,
+    }
+}
+
+/// Ends the notes that sound where a track ends.
+fn close(track: &mut Track) {
+    let mut sounding: HashMap<(u8, u8), u64> = HashMap::new();
+    for event in &track.events {
+        match key_of(&event.kind) {
+            Some((key, true)) => drop(sounding.insert(key, event.tick)),
+            // As in reading, a note-off does not end a note that begins right there.
+            Some((key, false)) if sounding.get(&key).is_some_and(|&t| t < event.tick) => {
+                sounding.remove(&key);
+            }
+            _ => {}
+        }
+    }
+    let is_end =
+        |event: &Event| matches!(event.kind, TrackEventKind::Meta(MetaMessage::EndOfTrack));
+    if track.events.last().is_some_and(is_end) && sounding.is_empty() {
+        return;
+    }
+    let mut end = track.end_tick();
+    track.events.retain(|event| !is_end(event));
+    let mut open: Vec<_> = sounding.into_iter().collect();
+    open.sort_unstable();
+    for ((channel, key), begun) in open {
+        end = end.max(begun + 1);
+        track.events.push(Event {
+            tick: end,
+            kind: TrackEventKind::Midi {
+                channel: u4::new(channel),
+                message: MidiMessage::NoteOff {
+                    key: u7::new(key),
+                    vel: u7::new(0),
+                },
+            },
+        });
+    }
+    track.events.push(Event {
+        tick: end,
+        kind: TrackEventKind::Meta(MetaMessage::EndOfTrack),
+    });
+}
+
+/// The indices of the events of notes that begin in a stretch; a note-off that also ends a note from before is none.
+fn notes_within(track: &Track, tempo: &TempoMap, stretch: &Range<f64>) -> HashSet<usize> {
+    let mut removed = HashSet::new();
+    // By channel and pitch: when each sounding note began, and whether it goes.
+    let mut sounding: HashMap<(u8, u8), Vec<(u64, bool)>> = HashMap::new();
+    for (index, event) in track.events.iter().enumerate() {
+        let Some((key, begins)) = key_of(&event.kind) else {
+            continue;
+        };
+        if key.0 == DRUM_CHANNEL {
+            continue;
+        }
+        let notes = sounding.entry(key).or_default();
+        if begins {
+            let goes = stretch.contains(&tempo.seconds(event.tick));
+            notes.push((event.tick, goes));
+            if goes {
+                removed.insert(index);
+            }
+            continue;
+        }
+        let ended = notes.iter().filter(|(tick, _)| *tick < event.tick);
+        let (mut any, mut all_go) = (false, true);
+        ended.for_each(|(_, goes)| (any, all_go) = (true, all_go && *goes));
+        if any && all_go {
+            removed.insert(index);
+        }
+        notes.retain(|(tick, _)| *tick >= event.tick);
+    }
+    removed
+}
