@@ -1,6 +1,7 @@
 //! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
 mod events;
+mod masked;
 mod pairing;
 mod pieces;
 mod table;
@@ -48,6 +49,8 @@ enum Task {
     Multipitch(Files),
     /// How likely a model finds the music in a folder of MIDI files
     Events(events::Args),
+    /// How many hidden events a model tells in a folder of MIDI files
+    Masked(masked::Args),
 }
 
 #[derive(clap::Args)]
@@ -84,6 +87,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
         Task::Events(args) => events::run(&args),
+        Task::Masked(args) => masked::run(&args),
         Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (
                 formats::read_events(reference)?,

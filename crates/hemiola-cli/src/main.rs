@@ -2,11 +2,13 @@
 
 mod data;
 mod evaluate;
+mod infill;
 mod inputs;
 mod midi_files;
 mod models;
 mod perform;
 mod progress;
+mod sampling;
 mod train;
 mod transcribe;
 
@@ -38,6 +40,8 @@ enum Verb {
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
     Continue(perform::ContinueArgs),
+    /// Fill a gap in a MIDI file
+    Infill(infill::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Score estimates against references with the metrics of mir_eval
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Transcribe(args) => transcribe::run(args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
+        Verb::Infill(args) => infill::run(&args),
         Verb::Train(args) => train::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),

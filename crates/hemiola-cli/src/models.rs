@@ -9,6 +9,7 @@ use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
     size_text,
 };
+use hemiola::tasks::infill::Infiller;
 use hemiola::tasks::perform::Performer;
 use hemiola::tasks::transcribe::Transcriber;
 
@@ -143,6 +144,12 @@ pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcri
 pub fn open_performer(name: &str) -> Result<Performer> {
     let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
     Performer::new(model, task).with_context(|| format!("model {name}"))
+}
+
+/// The model that fills gaps of that name, or in that folder.
+pub fn open_infiller(name: &str) -> Result<Infiller> {
+    let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
+    Infiller::new(model, task).with_context(|| format!("model {name}"))
 }
 
 pub fn run(args: Args) -> Result<Outcome> {

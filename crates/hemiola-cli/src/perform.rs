@@ -8,10 +8,10 @@ use hemiola::music::Note;
 use hemiola::plot::Matrix;
 use hemiola::plot::attention_map;
 use hemiola::tasks::perform::{PerformOptions, Performer};
-use hemiola::tasks::sampling::SamplerConfig;
 use hemiola::tokens::{Event, encode, quantize};
 
 use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, pitched_notes};
+use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
 /// Events of an attention map, the last ones; as many have their names beside them.
@@ -48,18 +48,8 @@ struct Options {
     /// How long the new music is
     #[arg(long, default_value_t = 30.0)]
     seconds: f64,
-    /// The same seed makes the same music [default: another each time]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Below 1 the likely becomes likelier; 0 always takes the likeliest
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f64,
-    /// Draw only from so many of the likeliest events; 0 for all
-    #[arg(long, default_value_t = 0)]
-    top_k: usize,
-    /// Draw only from the likeliest events that together have this probability
-    #[arg(long, default_value_t = 0.95)]
-    top_p: f64,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Also draw a piano roll (SVG or PNG) of what was given and what was made
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -78,51 +68,36 @@ struct Options {
 }
 
 impl Options {
-    /// The model, if it can do what is asked for.
-    fn performer(&self) -> Result<Performer> {
+    /// The model and what it is asked for, if it can do that.
+    fn prepare(&self) -> Result<(Performer, PerformOptions)> {
         check_picture(self.plot.as_deref())?;
         check_picture(self.attention.as_deref())?;
         let performer = crate::models::open_performer(&self.model)?;
+        let options = PerformOptions {
+            style: self.style.clone(),
+            seconds: self.seconds,
+            sampler: self.sampling.sampler()?,
+        };
         let wrong = |error: hemiola::Error| wrong_use(error.to_string());
-        performer.check(&self.perform(0)).map_err(wrong)?;
+        performer.check(&options).map_err(wrong)?;
         if self.attention.is_some() {
             performer
                 .attention(&[0], None, self.layer, self.head)
                 .map_err(wrong)?;
         }
-        Ok(performer)
-    }
-
-    fn perform(&self, seed: u64) -> PerformOptions {
-        PerformOptions {
-            style: self.style.clone(),
-            seconds: self.seconds,
-            sampler: SamplerConfig {
-                temperature: self.temperature,
-                top_k: self.top_k,
-                top_p: self.top_p,
-                seed,
-            },
-        }
+        Ok((performer, options))
     }
 
     /// Makes music and shows how far it is.
     fn make(
         &self,
-        make: impl FnOnce(&PerformOptions, &mut dyn FnMut(f64)) -> hemiola::Result<Vec<Note>>,
+        make: impl FnOnce(&mut dyn FnMut(f64)) -> hemiola::Result<Vec<Note>>,
     ) -> Result<Vec<Note>> {
-        let seed = self.seed.unwrap_or_else(|| {
-            let seed = new_seed();
-            eprintln!("seed {seed}");
-            seed
-        });
         let bar = progress::bar(
             self.seconds.ceil() as u64,
             "{wide_bar} {pos} of {len} seconds of music {eta}",
         );
-        let made = make(&self.perform(seed), &mut |seconds| {
-            bar.set_position(seconds as u64);
-        })?;
+        let made = make(&mut |seconds| bar.set_position(seconds as u64))?;
         bar.finish_and_clear();
         Ok(made)
     }
@@ -168,10 +143,10 @@ impl Options {
 
 pub fn generate(args: &GenerateArgs) -> Result<Outcome> {
     let output = MidiOutput::choose(args.output.as_deref(), None, "")?;
-    let performer = args.options.performer()?;
+    let (performer, options) = args.options.prepare()?;
     let made = args
         .options
-        .make(|options, progress| performer.generate(options, progress))?;
+        .make(|progress| performer.generate(&options, progress))?;
     let style = args.options.style.as_deref();
     let options = WriteOptions {
         name: style.unwrap_or_default().to_owned(),
@@ -203,10 +178,10 @@ pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
     for warning in &file.warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
-    let performer = args.options.performer()?;
+    let (performer, options) = args.options.prepare()?;
     let made = args
         .options
-        .make(|options, progress| performer.continuation(&given, options, progress))?;
+        .make(|progress| performer.continuation(&given, &options, progress))?;
     file.add_track("continuation", &made)?;
     output.write(&file.to_bytes()?)?;
     let name = input.path.file_name().unwrap_or_default().to_string_lossy();
@@ -229,10 +204,4 @@ fn check_from(from_s: f64, given: &[Note], path: &Path) -> Result<()> {
         "--from {from_s}: the notes of {} are at {first_s:.2} to {end_s:.2} s; name a time among them",
         path.display()
     )))
-}
-
-/// One that nobody chose.
-fn new_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(1, |time| u64::from(time.subsec_nanos()) ^ time.as_secs()) % 1_000_000
 }

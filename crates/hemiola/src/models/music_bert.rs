@@ -89,6 +89,7 @@ impl MusicBertConfig {
                 output: linear(self.n_events),
             },
             nsp_head: linear(2),
+            config: self.clone(),
         })
     }
 }
@@ -99,6 +100,8 @@ pub struct MusicBert {
     transformer: MusicTransformer,
     mlm_head: MaskedEventHead,
     nsp_head: Linear,
+    #[module(skip)]
+    config: MusicBertConfig,
 }
 
 #[derive(Module, Debug)]
@@ -147,6 +150,11 @@ impl MusicBert {
             next_phrase: self.nsp_head.forward(first.reshape([batch, width])),
             hidden_states,
         })
+    }
+
+    /// The sizes it was made with.
+    pub fn config(&self) -> &MusicBertConfig {
+        &self.config
     }
 
     /// The transformer inside.

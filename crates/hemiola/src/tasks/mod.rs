@@ -3,6 +3,7 @@
 pub mod chroma;
 pub mod classify;
 pub mod embed;
+pub mod infill;
 pub mod note_decoding;
 pub mod perform;
 pub mod sampling;

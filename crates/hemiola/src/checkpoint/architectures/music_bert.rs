@@ -4,14 +4,15 @@ use burn::tensor::Device;
 
 use super::{Shapes, music_transformer};
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
 use crate::models::music_bert::{MusicBert, MusicBertConfig};
+use crate::tasks::infill::InfillerConfig;
 
 impl Architecture for MusicBert {
     const NAME: &'static str = "music-bert";
     type Config = MusicBertConfig;
-    type Task = NoTask;
+    type Task = InfillerConfig;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -39,7 +40,7 @@ impl Importable for MusicBert {
                 relative: inside.relative,
                 dropout: inside.dropout,
             },
-            task: NoTask {},
+            task: InfillerConfig::default(),
             assumed,
         })
     }

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{EventData, Piece, Pieces};
 use super::{floats, integers};
-use crate::checkpoint::{Card, NoTask};
+use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::models::music_bert::{MusicBert, MusicBertConfig};
 use crate::nn::loss::cross_entropy;
+use crate::tasks::infill::InfillerConfig;
 use crate::tokens::{CLS, EVENTS, MASK, PAD, SEP, VOCABULARY};
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
@@ -287,7 +288,9 @@ impl ModelRecipe for MusicBertRecipe {
                 next_phrase_weight: self.masking.next_phrase_weight,
             },
             model: self.model.clone(),
-            task: NoTask {},
+            task: InfillerConfig {
+                tokens: self.data.tokens,
+            },
             card: self.card.clone(),
             score: Score {
                 name: "events",
