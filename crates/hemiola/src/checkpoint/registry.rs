@@ -19,6 +19,7 @@ use crate::models::chord_gnn::ChordProgressionGnn;
 use crate::models::contrastive::ContrastiveEncoder;
 use crate::models::harmonic_cnn::HarmonicCnn;
 use crate::models::music_bert::MusicBert;
+use crate::models::music_bert_classifier::MusicBertClassifier;
 use crate::models::music_cnn::MusicCnn;
 use crate::models::music_transformer::MusicTransformer;
 use crate::models::music_vae::MusicVae;
@@ -38,6 +39,7 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<MusicTranscriptionRnn>(),
     Entry::of::<MusicTransformer>(),
     Entry::of::<MusicBert>(),
+    Entry::of::<MusicBertClassifier>(),
     Entry::of::<RealTimeMusicRnn>(),
     Entry::of::<MusicVae>(),
     Entry::of::<ChordProgressionGnn>(),

@@ -4,6 +4,7 @@ pub mod chord_gnn;
 pub mod contrastive;
 pub mod harmonic_cnn;
 pub mod music_bert;
+pub mod music_bert_classifier;
 pub mod music_cnn;
 pub mod music_transformer;
 pub mod music_vae;

@@ -2,6 +2,7 @@
 
 pub mod chroma;
 pub mod classify;
+pub mod classify_events;
 pub mod embed;
 pub mod infill;
 pub mod note_decoding;

@@ -173,6 +173,21 @@ pub fn train<O: Objective>(
     dashboard: bool,
     report: Report,
 ) -> Result<RunState> {
+    let fresh = |config: &<O::Model as Architecture>::Config, device: &Device| {
+        O::Model::from_config(config, device)
+    };
+    train_from(lesson, fresh, device, resume, dashboard, report)
+}
+
+/// Like [`train`], from the model that `initial` makes of the configuration, which may have learned before.
+pub fn train_from<O: Objective>(
+    lesson: Lesson<O>,
+    initial: impl FnOnce(&<O::Model as Architecture>::Config, &Device) -> Result<O::Model>,
+    device: &Device,
+    resume: bool,
+    dashboard: bool,
+    report: Report,
+) -> Result<RunState> {
     let Lesson {
         run,
         objective,
@@ -190,7 +205,7 @@ pub fn train<O: Objective>(
     let training_device = device.clone().autodiff();
     training_device.seed(run::step_seed(run.seed, usize::MAX));
     let learning = Learning {
-        model: O::Model::from_config(&model, &training_device)?,
+        model: initial(&model, &training_device)?,
         objective,
         clip_norm: run.clip_norm,
     };

@@ -10,6 +10,7 @@ use crate::formats::{parse_toml, toml_fault};
 use crate::models::harmonic_cnn::HarmonicCnnConfig;
 use crate::models::music_cnn::MusicCnnConfig;
 use crate::training::run::{Report, RunState};
+use crate::training::symbolic::event_classifier::EventClassifierRecipe;
 use crate::training::symbolic::music_bert::MusicBertRecipe;
 use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
 use crate::training::symbolic::music_vae::MusicVaeRecipe;
@@ -24,6 +25,7 @@ pub enum Recipe {
     MusicTranscriptionRnn(Box<TranscriptionRecipe>),
     MusicTransformer(Box<MusicTransformerRecipe>),
     MusicBert(Box<MusicBertRecipe>),
+    MusicBertClassifier(Box<EventClassifierRecipe>),
     MusicVae(Box<MusicVaeRecipe>),
     ChordProgressionGnn(Box<ChordProgressionRecipe>),
     MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
@@ -171,6 +173,7 @@ impl Recipe {
             Recipe::MusicTranscriptionRnn(recipe) => recipe.as_ref(),
             Recipe::MusicTransformer(recipe) => recipe.as_ref(),
             Recipe::MusicBert(recipe) => recipe.as_ref(),
+            Recipe::MusicBertClassifier(recipe) => recipe.as_ref(),
             Recipe::MusicVae(recipe) => recipe.as_ref(),
             Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
             Recipe::MusicCnn(recipe) => recipe.as_ref(),

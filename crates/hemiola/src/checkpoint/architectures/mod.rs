@@ -5,6 +5,7 @@ mod chord_gnn;
 mod contrastive;
 mod harmonic_cnn;
 mod music_bert;
+mod music_bert_classifier;
 mod music_cnn;
 mod music_transformer;
 mod music_vae;

@@ -103,9 +103,8 @@ impl EventData {
 
     /// Reads the pieces of both sides; those that cannot be read are named on the log and passed over.
     ///
-    /// Styles are counted in `styles`; a style that is none of them is an error unless there are none.
     /// With `framed`, a piece begins with BOS and ends with EOS.
-    pub(super) fn read(&self, framed: bool, styles: &[String]) -> Result<Pieces> {
+    pub(super) fn read(&self, framed: bool, styles: Styles<'_>) -> Result<Pieces> {
         let reserved = source::reserved(self.reserved.as_deref())?;
         let mut pieces = Pieces::default();
         for source in &self.sources {
@@ -121,7 +120,10 @@ impl EventData {
                 for (name, ids) in reading.pieces {
                     let style = source.style(&folder, &name);
                     let weight = style.and_then(|style| self.style_weights.get(style));
-                    let mut piece = Piece::new(ids, style_index(style, styles)?, framed);
+                    let Some(index) = styles.index(style)? else {
+                        continue;
+                    };
+                    let mut piece = Piece::new(ids, index, framed);
                     piece.weight = weight.unwrap_or(&1.0) * piece.ids.len() as f64;
                     to.push(piece);
                 }
@@ -267,17 +269,36 @@ impl Piece {
     }
 }
 
-fn style_index(style: Option<&str>, styles: &[String]) -> Result<Option<usize>> {
-    let Some(style) = style.filter(|_| !styles.is_empty()) else {
-        return Ok(None);
-    };
-    let index = styles.iter().position(|known| known == style);
-    index.map(Some).ok_or_else(|| {
-        Error::config(format!(
-            "data.sources has the style {style:?}; styles has only {}",
-            styles.join(", ")
-        ))
-    })
+/// Which styles pieces may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Styles<'a> {
+    /// Any; it is not told.
+    Untold,
+    /// None, or one of these.
+    NoneOr(&'a [String]),
+    /// One of these; other pieces are left out.
+    Only(&'a [String]),
+}
+
+impl Styles<'_> {
+    /// The style of a piece that is said to have this one, and whether it is taken at all.
+    fn index(self, style: Option<&str>) -> Result<Option<Option<usize>>> {
+        let known = match self {
+            Self::Untold => return Ok(Some(None)),
+            Self::NoneOr(known) | Self::Only(known) => known,
+        };
+        let index = style.and_then(|style| known.iter().position(|name| name == style));
+        match (self, style) {
+            (Self::NoneOr(_), Some(style)) if index.is_none() && !known.is_empty() => {
+                Err(Error::config(format!(
+                    "data.sources has the style {style:?}; styles has only {}",
+                    known.join(", ")
+                )))
+            }
+            (Self::Only(_), _) if index.is_none() => Ok(None),
+            _ => Ok(Some(index)),
+        }
+    }
 }
 
 /// Whether a vocabulary has the special tokens.

@@ -1,6 +1,8 @@
 //! Training of the models that read notation: events, piano rolls, chord progressions.
 
+pub mod event_classifier;
 mod events;
+mod labels;
 pub mod music_bert;
 pub mod music_transformer;
 pub mod music_vae;

@@ -7,8 +7,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::events::{EventData, Piece, Pieces};
-use super::{floats, integers};
+use super::events::{EventData, Piece, Pieces, Styles};
+use super::integers;
+use super::labels::Labels;
 use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::models::music_bert::{MusicBert, MusicBertConfig};
@@ -75,9 +76,8 @@ pub struct PhraseBatch {
     time: usize,
     tokens: Vec<i64>,
     lengths: Vec<usize>,
-    /// What is hidden, 0 where nothing is
-    targets: Vec<i64>,
-    hidden: Vec<f32>,
+    /// What is hidden
+    targets: Labels,
     /// 1 where the second phrase follows the first
     follows: Vec<i64>,
 }
@@ -91,8 +91,7 @@ impl MusicBertRecipe {
             time,
             tokens: vec![i64::from(PAD); n * time],
             lengths: Vec::with_capacity(n),
-            targets: vec![0; n * time],
-            hidden: vec![0.0; n * time],
+            targets: Labels::none(n * time),
             follows: Vec::with_capacity(n),
         };
         let phrase = (time - SPECIAL) / 2;
@@ -115,10 +114,7 @@ impl MusicBertRecipe {
             });
             for (position, &id) in sequence.iter().enumerate() {
                 let cell = row * time + position;
-                let mut note = || {
-                    batch.targets[cell] = i64::from(id);
-                    batch.hidden[cell] = 1.0;
-                };
+                let mut note = || batch.targets.set(cell, usize::from(id));
                 let shown = match &stretch {
                     None => self.hide(id, &mut rng, note),
                     Some(stretch) if stretch.contains(&position) && usize::from(id) < EVENTS => {
@@ -181,12 +177,7 @@ impl PhraseObjective {
             .expect("the recipe's window fits the model");
         let [_, _, classes] = output.events.dims();
         let logits = output.events.reshape([n * time, classes]);
-        let targets = integers::<1>(&batch.targets, [n * time], device);
-        let hidden = floats::<1>(&batch.hidden, [n * time], device);
-        let count = hidden.clone().sum().clamp_min(1.0);
-        let likeliest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
-        let right = likeliest.equal(targets.clone()).float() * hidden.clone();
-        let events = (cross_entropy(logits, targets) * hidden).sum() / count.clone();
+        let [events, told] = batch.targets.compare(logits, device);
 
         let follows = integers::<1>(&batch.follows, [n], device);
         let likeliest = output.next_phrase.clone().detach().argmax(1);
@@ -196,7 +187,7 @@ impl PhraseObjective {
             ("events", 1.0, events),
             ("next_phrase", self.next_phrase_weight, next_phrase),
         ]);
-        (loss, [right.sum() / count, pairs.float().mean()])
+        (loss, [told, pairs.float().mean()])
     }
 }
 
@@ -276,7 +267,7 @@ impl ModelRecipe for MusicBertRecipe {
     ) -> Result<RunState> {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
-        let Pieces { train, dev } = self.data.read(false, &[])?;
+        let Pieces { train, dev } = self.data.read(false, Styles::Untold)?;
         // Numbers that no step has.
         let dev_batches = (0..self.data.dev_windows.div_ceil(self.run.batch_size))
             .map(|number| self.batch(&dev, usize::MAX - 1 - number));

@@ -7,12 +7,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::events::{EventData, Excerpt, Pieces, has_special_tokens};
-use super::{floats, integers};
+use super::events::{EventData, Excerpt, Pieces, Styles, has_special_tokens};
+use super::integers;
+use super::labels::Labels;
 use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::models::music_transformer::{MusicTransformer, MusicTransformerConfig};
-use crate::nn::loss::cross_entropy;
 use crate::tasks::perform::PerformerConfig;
 use crate::tokens::EVENTS;
 use crate::training::objective::{self, Lesson, Loss, Objective};
@@ -68,10 +68,8 @@ pub struct EventBatch {
     n: usize,
     time: usize,
     ids: Vec<i64>,
-    /// Next event, pitch, duration bin and dynamics bin; 0 where there is none
-    targets: [Vec<i64>; 4],
-    /// 1 where there is one
-    present: [Vec<f32>; 4],
+    /// Next event, pitch, duration bin and dynamics bin
+    targets: [Labels; 4],
     styles: Option<Vec<i64>>,
 }
 
@@ -83,8 +81,7 @@ impl EventBatch {
             n: excerpts.len(),
             time,
             ids: vec![0; cells],
-            targets: [0; 4].map(|_| vec![0; cells]),
-            present: [0; 4].map(|_| vec![0.0; cells]),
+            targets: [0; 4].map(|_| Labels::none(cells)),
             styles: excerpts
                 .iter()
                 .map(|excerpt| excerpt.style.map(|style| style as i64))
@@ -94,15 +91,12 @@ impl EventBatch {
             for position in 0..excerpt.ids.len().saturating_sub(1) {
                 let cell = row * time + position;
                 batch.ids[cell] = i64::from(excerpt.ids[position]);
-                let mut put = |task: usize, target: i64| {
-                    batch.targets[task][cell] = target;
-                    batch.present[task][cell] = 1.0;
-                };
-                put(0, i64::from(excerpt.ids[position + 1]));
+                batch.targets[0].set(cell, usize::from(excerpt.ids[position + 1]));
                 if let Some(note) = excerpt.next[position + 1] {
-                    put(1, i64::from(note.pitch));
-                    put(2, i64::from(note.duration_bin));
-                    put(3, i64::from(note.dynamics_bin));
+                    let attributes = [note.pitch, note.duration_bin, note.dynamics_bin];
+                    for (targets, class) in batch.targets[1..].iter_mut().zip(attributes) {
+                        targets.set(cell, usize::from(class));
+                    }
                 }
             }
         }
@@ -144,16 +138,11 @@ impl EventObjective {
             let (name, weight, logits) = head;
             let [_, _, classes] = logits.dims();
             let logits = logits.reshape([n * time, classes]);
-            let targets = integers(&batch.targets[task], [n * time], device);
-            let present = floats::<1>(&batch.present[task], [n * time], device);
-            let count = present.clone().sum().clamp_min(1.0);
+            let [loss, found] = batch.targets[task].compare(logits, device);
             if task == 0 {
-                let likeliest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
-                let right = likeliest.equal(targets.clone()).float() * present.clone();
-                hits = Some(right.sum() / count.clone());
+                hits = Some(found);
             }
-            let each = cross_entropy(logits, targets) * present;
-            (name, weight, each.sum() / count)
+            (name, weight, loss)
         });
         let loss = Loss::weighted(parts.collect());
         (loss, hits.expect("the first head is that of events"))
@@ -219,7 +208,7 @@ impl ModelRecipe for MusicTransformerRecipe {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
         let framed = has_special_tokens(self.model.vocab_size);
-        let Pieces { train, dev } = self.data.read(framed, &self.styles)?;
+        let Pieces { train, dev } = self.data.read(framed, Styles::NoneOr(&self.styles))?;
         let excerpts = self.data.dev_excerpts(&dev, self.data.window + 1);
         let dev_batches = excerpts
             .chunks(self.run.batch_size)

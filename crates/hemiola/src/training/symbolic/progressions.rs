@@ -8,13 +8,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{floats, integers};
+use super::labels::Labels;
 use crate::checkpoint::{Card, NoTask};
 use crate::error::{Error, Result};
 use crate::models::chord_gnn::{ChordProgressionGnn, ChordProgressionGnnConfig, GraphBatch};
 use crate::music::chord_graph::{ChordGraph, ChordGraphBatch, ChordGraphConfig, ChordTones};
 use crate::music::{N_PITCH_CLASSES, PitchClassSet};
-use crate::nn::loss::cross_entropy;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -126,32 +125,6 @@ pub struct ProgressionBatch {
     graphs: ChordGraphBatch,
     modes: Labels,
     degrees: Labels,
-}
-
-/// Classes, 0 where there is none, and 1 where there is one.
-#[derive(Debug, Clone, Default)]
-struct Labels {
-    classes: Vec<i64>,
-    present: Vec<f32>,
-}
-
-impl Labels {
-    fn push(&mut self, class: Option<usize>) {
-        self.classes.push(class.unwrap_or(0) as i64);
-        self.present.push(if class.is_some() { 1.0 } else { 0.0 });
-    }
-
-    /// Mean cross-entropy over those that have a class, and the share of classes that are found.
-    fn compare(&self, logits: Tensor<2>, device: &Device) -> [Tensor<1>; 2] {
-        let n = self.classes.len();
-        let targets = integers::<1>(&self.classes, [n], device);
-        let present = floats::<1>(&self.present, [n], device);
-        let count = present.clone().sum().clamp_min(1.0);
-        let likeliest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
-        let right = likeliest.equal(targets.clone()).float() * present.clone();
-        let loss = (cross_entropy(logits, targets) * present).sum() / count.clone();
-        [loss, right.sum() / count]
-    }
 }
 
 impl ChordProgressionRecipe {
