@@ -77,6 +77,7 @@ impl Options {
             style: self.style.clone(),
             seconds: self.seconds,
             sampler: self.sampling.sampler()?,
+            ..PerformOptions::default()
         };
         let wrong = |error: hemiola::Error| wrong_use(error.to_string());
         performer.check(&options).map_err(wrong)?;
@@ -172,7 +173,7 @@ pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
     let mut given = pitched_notes(&file.score(), &input.path)?;
     if let Some(from_s) = args.from {
         check_from(from_s, &given, &input.path)?;
-        file.remove_notes(from_s..f64::INFINITY);
+        file.truncate(from_s);
         given = pitched_notes(&file.score(), &input.path)?;
     }
     for warning in &file.warnings {

@@ -84,8 +84,26 @@ impl<'a> MidiFile<'a> {
     /// Takes out the notes that begin in a stretch of time, in seconds, but no percussion; others stay, even where they
     /// sound on into it.
     pub fn remove_notes(&mut self, stretch: Range<f64>) {
+        self.remove(&stretch, false);
+    }
+
+    /// Takes out all that begins from a time on, in seconds; notes from before sound on to their end.
+    pub fn truncate(&mut self, end_s: f64) {
+        self.remove(&(end_s..f64::INFINITY), true);
+        let notes = self.tracks.iter().flat_map(|track| &track.events);
+        let notes = notes.filter(|event| key_of(&event.kind).is_some());
+        let end = notes.map(|event| event.tick).max().unwrap_or(0);
         for track in &mut self.tracks {
-            let removed = notes_within(track, &self.tempo, &stretch);
+            track
+                .events
+                .retain(|event| event.tick <= end && !is_end(event));
+            close(track);
+        }
+    }
+
+    fn remove(&mut self, stretch: &Range<f64>, drums: bool) {
+        for track in &mut self.tracks {
+            let removed = notes_within(track, &self.tempo, stretch, drums);
             let mut index = 0;
             track.events.retain(|_| {
                 index += 1;
@@ -228,7 +246,11 @@ fn key_of(kind: &TrackEventKind) -> Option<((u8, u8), bool)> {
     }
 }
 
-/// Ends the notes that sound where a track ends.
+fn is_end(event: &Event) -> bool {
+    matches!(event.kind, TrackEventKind::Meta(MetaMessage::EndOfTrack))
+}
+
+/// Ends the notes that sound where a track ends, and the track.
 fn close(track: &mut Track) {
     let mut sounding: HashMap<(u8, u8), u64> = HashMap::new();
     for event in &track.events {
@@ -270,7 +292,12 @@ fn close(track: &mut Track) {
 }
 
 /// The indices of the events of notes that begin in a stretch; a note-off that also ends a note from before is none.
-fn notes_within(track: &Track, tempo: &TempoMap, stretch: &Range<f64>) -> HashSet<usize> {
+fn notes_within(
+    track: &Track,
+    tempo: &TempoMap,
+    stretch: &Range<f64>,
+    drums: bool,
+) -> HashSet<usize> {
     let mut removed = HashSet::new();
     // By channel and pitch: when each sounding note began, and whether it goes.
     let mut sounding: HashMap<(u8, u8), Vec<(u64, bool)>> = HashMap::new();
@@ -278,7 +305,7 @@ fn notes_within(track: &Track, tempo: &TempoMap, stretch: &Range<f64>) -> HashSe
         let Some((key, begins)) = key_of(&event.kind) else {
             continue;
         };
-        if key.0 == DRUM_CHANNEL {
+        if key.0 == DRUM_CHANNEL && !drums {
             continue;
         }
         let notes = sounding.entry(key).or_default();

@@ -51,6 +51,8 @@ pub struct PerformOptions {
     pub style: Option<String>,
     /// How long the new music is, in seconds.
     pub seconds: f64,
+    /// Notes end after so many seconds at the latest: a model may forget that a key is down.
+    pub longest_note_s: f64,
     pub sampler: SamplerConfig,
 }
 
@@ -59,6 +61,7 @@ impl Default for PerformOptions {
         Self {
             style: None,
             seconds: 30.0,
+            longest_note_s: 8.0,
             sampler: SamplerConfig::default(),
         }
     }
@@ -159,6 +162,7 @@ impl Performer {
     /// Says which, and what was expected.
     pub fn check(&self, options: &PerformOptions) -> Result<()> {
         check_seconds(options.seconds)?;
+        check_seconds(options.longest_note_s)?;
         Sampler::new(options.sampler)?;
         self.style_index(options.style.as_deref()).map(drop)
     }
@@ -228,6 +232,8 @@ impl Performer {
         let mut window = Window::new(decoder, self.model.config().max_seq_len, self.framed());
         let mut state = EventState::after(prompt);
         let mut logits = window.push_all(prompt)?;
+        let longest = check_seconds(options.longest_note_s)?;
+        let mut begun = [0; 128];
         let mut made = Vec::new();
         let mut now = 0;
         loop {
@@ -248,9 +254,22 @@ impl Performer {
                 now += shift;
                 progress(f64::from(now) / f64::from(STEPS_PER_SECOND));
             }
+            if let Some(Event::NoteOn(pitch)) = Event::from_id(id) {
+                begun[usize::from(pitch)] = now;
+            }
             state.advance(id);
             made.push(id);
             logits = window.push(id)?;
+            if matches!(Event::from_id(id), Some(Event::TimeShift(_))) {
+                let forgotten = |pitch: &u8| now - begun[usize::from(*pitch)] >= longest;
+                let forgotten: Vec<u8> = state.sounding().filter(forgotten).collect();
+                for pitch in forgotten {
+                    let end = Event::NoteOff(pitch).id();
+                    state.advance(end);
+                    made.push(end);
+                    logits = window.push(end)?;
+                }
+            }
         }
         made.extend(state.closing());
         progress(options.seconds);

@@ -1,0 +1,128 @@
+//! Notes go in and out of MIDI files, and all else stays.
+
+mod support;
+
+use hemiola::midi::{MidiFile, Score, WriteOptions, encode_midi};
+use hemiola::music::Note;
+
+fn note(onset_s: f64, offset_s: f64, pitch: u8) -> Note {
+    Note {
+        onset_s,
+        offset_s,
+        pitch,
+        velocity: 70,
+    }
+}
+
+/// A file of type 1 at 120 BPM and 480 ticks a quarter note, whose tracks hold these bytes.
+fn file(tracks: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = b"MThd\x00\x00\x00\x06\x00\x01\x00".to_vec();
+    bytes.push(tracks.len() as u8);
+    bytes.extend(480u16.to_be_bytes());
+    for track in tracks {
+        bytes.extend(b"MTrk");
+        bytes.extend((track.len() as u32).to_be_bytes());
+        bytes.extend(*track);
+    }
+    bytes
+}
+
+fn edited(file: &MidiFile) -> Score {
+    Score::from_bytes(&file.to_bytes().unwrap(), "edited").unwrap()
+}
+
+#[test]
+fn a_file_that_nobody_changes_says_the_same() {
+    let Some(folder) = support::shared("data/symbolic/pop909/003") else {
+        return;
+    };
+    let path = folder.join("003.mid");
+    let bytes = std::fs::read(&path).unwrap();
+    let file = MidiFile::parse(&bytes, &path).unwrap();
+    assert_eq!(edited(&file), Score::read(&path).unwrap());
+    assert_eq!(file.score(), Score::read(&path).unwrap());
+}
+
+#[test]
+fn a_gap_takes_what_begins_in_it_and_nothing_else() {
+    let notes = [
+        note(0.0, 3.0, 60),
+        note(1.0, 1.5, 62),
+        note(1.5, 2.5, 64),
+        note(2.0, 2.5, 65),
+    ];
+    let options = WriteOptions {
+        program: 19,
+        tempo_bpm: 97.0,
+        name: "organ".into(),
+        ..WriteOptions::default()
+    };
+    let bytes = encode_midi(&notes, &options).unwrap();
+    let mut file = MidiFile::parse(&bytes, "memory").unwrap();
+    file.remove_notes(1.0..2.0);
+    file.add_track("new", &[note(1.25, 1.75, 60), note(1.75, 2.0, 60)])
+        .unwrap();
+    let score = edited(&file);
+    assert_eq!(
+        score.tempo_changes,
+        Score::from_bytes(&bytes, "").unwrap().tempo_changes
+    );
+    let [old, new] = score.instruments.as_slice() else {
+        panic!("{score:?}");
+    };
+    let mut instruments = [old, new];
+    instruments
+        .sort_by_key(|instrument| instrument.notes[0].pitch != 60 || instrument.name == "new");
+    let [old, new] = instruments;
+    assert_eq!((old.name.as_str(), old.program), ("organ", 19));
+    assert_eq!((new.name.as_str(), new.program), ("new", 19));
+    let near = |found: &[Note], expected: &[Note]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.pitch, expected.pitch);
+            assert!((found.onset_s - expected.onset_s).abs() < 1e-3);
+            assert!((found.offset_s - expected.offset_s).abs() < 1e-3);
+        }
+    };
+    near(&old.notes, &[notes[0], notes[3]]);
+    near(&new.notes, &[note(1.25, 1.75, 60), note(1.75, 2.0, 60)]);
+}
+
+#[test]
+fn percussion_stays_in_gaps_and_goes_with_the_rest() {
+    // Channel 10 strikes 36 every half second, channel 1 plays 60 and never ends it.
+    let drums: &[u8] = &[
+        0, 0x99, 36, 90, 240, 1, 0x89, 36, 0, 0x83, 0x60, 0x99, 36, 90, 10, 0x89, 36, 0, 0, 0xff,
+        0x2f, 0,
+    ];
+    let piano: &[u8] = &[0x83, 0x60, 0x90, 60, 80, 0x83, 0x60, 0xff, 0x2f, 0];
+    let bytes = file(&[drums, piano]);
+    let mut gap = MidiFile::parse(&bytes, "memory").unwrap();
+    assert!(gap.score().warnings.is_empty(), "the note is ended");
+    gap.remove_notes(0.0..10.0);
+    let score = edited(&gap);
+    assert!(score.notes().is_empty());
+    assert_eq!(score.instruments[0].notes.len(), 2);
+    let mut cut = MidiFile::parse(&bytes, "memory").unwrap();
+    cut.truncate(0.4);
+    assert_eq!(edited(&cut).instruments[0].notes.len(), 1);
+    assert!(edited(&cut).end_time_s < 0.4);
+}
+
+#[test]
+fn pieces_that_do_not_belong_together_and_junk_are_refused() {
+    let mut bytes = file(&[&[0, 0xff, 0x2f, 0]]);
+    bytes[9] = 2;
+    for (bytes, word) in [
+        (bytes.as_slice(), "type 2"),
+        (b"", "no bytes"),
+        (&[7; 1 << 20], "MThd"),
+        (&file(&[]), "no event"),
+    ] {
+        let error = MidiFile::parse(bytes, "x.mid").err().unwrap().to_string();
+        assert!(error.contains(word) && error.contains("x.mid"), "{error}");
+    }
+    let bytes = encode_midi(&[note(0.0, 1.0, 60)], &WriteOptions::default()).unwrap();
+    let mut file = MidiFile::parse(&bytes, "x.mid").unwrap();
+    assert!(file.add_track("new", &[note(2.0, 1.0, 60)]).is_err());
+}
