@@ -16,10 +16,10 @@ pub struct Args {
     /// The MIDI file with the gap, or - for standard input
     input: PathBuf,
     /// Where the gap begins, in seconds; notes that begin in it are taken out
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS")]
     from: f64,
     /// Where the gap ends, in seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS")]
     to: f64,
     /// The MIDI file to write, or - for standard output [default: INPUT-infilled.mid in this folder]
     #[arg(short, long, value_name = "OUT")]

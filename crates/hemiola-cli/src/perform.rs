@@ -34,7 +34,7 @@ pub struct ContinueArgs {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Go on from this time in seconds; what begins later is left out [default: the end]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS")]
     from: Option<f64>,
     #[command(flatten)]
     options: Options,
@@ -46,7 +46,7 @@ struct Options {
     #[arg(long)]
     style: Option<String>,
     /// How long the new music is
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 30.0)]
     seconds: f64,
     #[command(flatten)]
     sampling: SamplingArgs,
@@ -116,7 +116,8 @@ impl Options {
         if let Some(path) = &self.attention {
             let notes = quantize(&[given, made].concat())?;
             let ids = encode(&hemiola::music::separated(notes));
-            let last = &ids[ids.len().saturating_sub(MAPPED)..];
+            let most = MAPPED.min(performer.model().config().max_seq_len);
+            let last = &ids[ids.len().saturating_sub(most)..];
             if last.is_empty() {
                 bail!("{}: no event was made that could attend", path.display());
             }

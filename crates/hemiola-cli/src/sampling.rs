@@ -11,13 +11,13 @@ pub struct SamplingArgs {
     #[arg(long)]
     seed: Option<u64>,
     /// Below 1 the likely becomes likelier; 0 always takes the likeliest
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1.0)]
     temperature: f64,
     /// Draw only from so many of the likeliest events; 0 for all
     #[arg(long, default_value_t = 0)]
     top_k: usize,
     /// Draw only from the likeliest events that together have this probability
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0.95)]
     top_p: f64,
 }
 

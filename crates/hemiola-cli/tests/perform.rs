@@ -266,7 +266,7 @@ fn what_cannot_be_done_is_said_and_leaves_nothing() {
             &["polka", "pop, folk"][..],
         ),
         ("generate --seconds 0 -o out.mid", &["0 seconds"]),
-        ("generate --seconds -3 -o out.mid", &[]),
+        ("generate --seconds -3 -o out.mid", &["-3 seconds"]),
         ("generate --temperature -1 -o out.mid", &["temperature"]),
         ("generate --top-p 1.5 -o out.mid", &["top_p"]),
         ("generate -o out.mid --plot out.gif", &["gif", "svg"]),

@@ -92,8 +92,8 @@ fn a_gap_takes_what_begins_in_it_and_nothing_else() {
 fn percussion_stays_in_gaps_and_goes_with_the_rest() {
     // Channel 10 strikes 36 every half second, channel 1 plays 60 and never ends it.
     let drums: &[u8] = &[
-        0, 0x99, 36, 90, 240, 1, 0x89, 36, 0, 0x83, 0x60, 0x99, 36, 90, 10, 0x89, 36, 0, 0, 0xff,
-        0x2f, 0,
+        0, 0x99, 36, 90, 0x81, 0x70, 0x89, 36, 0, 0x83, 0x60, 0x99, 36, 90, 10, 0x89, 36, 0, 0,
+        0xff, 0x2f, 0,
     ];
     let piano: &[u8] = &[0x83, 0x60, 0x90, 60, 80, 0x83, 0x60, 0xff, 0x2f, 0];
     let bytes = file(&[drums, piano]);
