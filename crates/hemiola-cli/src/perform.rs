@@ -1,13 +1,14 @@
 //! `hemiola generate` and `hemiola continue`: music that a model makes.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use hemiola::midi::{MidiFile, WriteOptions, encode_midi};
 use hemiola::music::Note;
 use hemiola::plot::Matrix;
 use hemiola::plot::attention_map;
-use hemiola::tasks::perform::{PerformOptions, Performer};
+use hemiola::tasks::perform::{Made, PerformOptions, Performer};
 use hemiola::tokens::{Event, encode, quantize};
 
 use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, pitched_notes};
@@ -92,15 +93,21 @@ impl Options {
     /// Makes music and shows how far it is.
     fn make(
         &self,
-        make: impl FnOnce(&mut dyn FnMut(f64)) -> hemiola::Result<Vec<Note>>,
+        make: impl FnOnce(&mut dyn FnMut(f64)) -> hemiola::Result<Made>,
     ) -> Result<Vec<Note>> {
         let bar = progress::bar(
             self.seconds.ceil() as u64,
             "{wide_bar} {pos} of {len} seconds of music {eta}",
         );
-        let made = make(&mut |seconds| bar.set_position(seconds as u64))?;
+        let start = Instant::now();
+        let Made { notes, events } = make(&mut |seconds| bar.set_position(seconds as u64))?;
         bar.finish_and_clear();
-        Ok(made)
+        let each_second = events as f64 / start.elapsed().as_secs_f64();
+        eprintln!(
+            "{} notes, {events} events, {each_second:.0} a second",
+            notes.len()
+        );
+        Ok(notes)
     }
 
     fn pictures(

@@ -7,8 +7,8 @@
 //! # if hemiola::checkpoint::bundled("performer").is_none() { return Ok(()); }
 //! let performer = Performer::bundled()?;
 //! let options = PerformOptions { seconds: 2.0, ..PerformOptions::default() };
-//! let notes = performer.generate(&options, &mut |_| {})?;
-//! assert!(notes.iter().all(|note| note.offset_s <= 2.0));
+//! let made = performer.generate(&options, &mut |_| {})?;
+//! assert!(made.notes.iter().all(|note| note.offset_s <= 2.0));
 //! # Ok(())
 //! # }
 //! ```
@@ -63,6 +63,29 @@ impl Default for PerformOptions {
             seconds: 30.0,
             longest_note_s: 8.0,
             sampler: SamplerConfig::default(),
+        }
+    }
+}
+
+/// What was played.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Made {
+    /// Sorted by onset, then pitch.
+    pub notes: Vec<Note>,
+    /// How many events they took.
+    pub events: usize,
+}
+
+impl Made {
+    fn of(ids: &[u16], start_s: f64) -> Self {
+        let mut notes = decode(ids).to_notes();
+        for note in &mut notes {
+            note.onset_s += start_s;
+            note.offset_s += start_s;
+        }
+        Self {
+            notes,
+            events: ids.len(),
         }
     }
 }
@@ -167,7 +190,7 @@ impl Performer {
         self.style_index(options.style.as_deref()).map(drop)
     }
 
-    /// Music from nothing: notes from 0 s to `options.seconds` at the latest, sorted by onset, then pitch.
+    /// Music from nothing: notes from 0 s to `options.seconds` at the latest.
     ///
     /// `progress` is told the seconds that are done.
     ///
@@ -177,9 +200,9 @@ impl Performer {
         &self,
         options: &PerformOptions,
         progress: &mut dyn FnMut(f64),
-    ) -> Result<Vec<Note>> {
+    ) -> Result<Made> {
         let ids = self.perform(&[], options, progress)?;
-        Ok(decode(&ids).to_notes())
+        Ok(Made::of(&ids, 0.0))
     }
 
     /// How a piece goes on after its last note ended: notes from there for `options.seconds`.
@@ -191,7 +214,7 @@ impl Performer {
         given: &[Note],
         options: &PerformOptions,
         progress: &mut dyn FnMut(f64),
-    ) -> Result<Vec<Note>> {
+    ) -> Result<Made> {
         let end_s = given
             .iter()
             .fold(0.0, |end: f64, note| end.max(note.offset_s));
@@ -202,12 +225,7 @@ impl Performer {
             ));
         }
         let ids = self.perform(&prompt, options, progress)?;
-        let mut made = decode(&ids).to_notes();
-        for note in &mut made {
-            note.onset_s += end_s;
-            note.offset_s += end_s;
-        }
-        Ok(made)
+        Ok(Made::of(&ids, end_s))
     }
 
     /// Events that follow `prompt`, whose notes must have ended; they last `options.seconds` at most and leave no note
