@@ -4,6 +4,7 @@ mod events;
 mod masked;
 mod pairing;
 mod pieces;
+mod phrases;
 mod table;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ enum Task {
     Events(events::Args),
     /// How many hidden events a model tells in a folder of MIDI files
     Masked(masked::Args),
+    /// A latent space of phrases on MIDI files: what it remembers, and how evenly it goes from phrase to phrase
+    Phrases(phrases::Args),
 }
 
 #[derive(clap::Args)]
@@ -88,6 +91,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
+        Task::Phrases(args) => phrases::run(&args),
         Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (
                 formats::read_events(reference)?,

@@ -1,16 +1,20 @@
 //! The program `hemiola`: one file per verb.
 
+mod attribute;
 mod data;
 mod evaluate;
 mod infill;
 mod inputs;
+mod interpolate;
 mod midi_files;
 mod models;
+mod passages;
 mod perform;
 mod progress;
 mod sampling;
 mod train;
 mod transcribe;
+mod vary;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +46,12 @@ enum Verb {
     Continue(perform::ContinueArgs),
     /// Fill a gap in a MIDI file
     Infill(infill::Args),
+    /// Go from one piece of music to another in steps, phrase by phrase
+    Interpolate(interpolate::Args),
+    /// Vary a piece of music at random, phrase by phrase
+    Vary(vary::Args),
+    /// Make a piece of music denser, higher, more major or fuller, phrase by phrase
+    Attribute(attribute::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Score estimates against references with the metrics of mir_eval
@@ -63,6 +73,9 @@ fn main() -> ExitCode {
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),
+        Verb::Interpolate(args) => interpolate::run(args),
+        Verb::Vary(args) => vary::run(args),
+        Verb::Attribute(args) => attribute::run(args),
         Verb::Train(args) => train::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),

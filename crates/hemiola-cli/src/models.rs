@@ -11,6 +11,7 @@ use hemiola::checkpoint::{
 };
 use hemiola::tasks::infill::Infiller;
 use hemiola::tasks::perform::Performer;
+use hemiola::tasks::phrases::PhraseSpace;
 use hemiola::tasks::transcribe::Transcriber;
 
 use crate::{Outcome, wrong_use};
@@ -150,6 +151,12 @@ pub fn open_performer(name: &str) -> Result<Performer> {
 pub fn open_infiller(name: &str) -> Result<Infiller> {
     let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
     Infiller::new(model, task).with_context(|| format!("model {name}"))
+}
+
+/// The latent space of phrases of that name, or in that folder.
+pub fn open_phrase_space(name: &str) -> Result<PhraseSpace> {
+    let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
+    PhraseSpace::new(model, task).with_context(|| format!("model {name}"))
 }
 
 pub fn run(args: Args) -> Result<Outcome> {

@@ -290,7 +290,7 @@ fn transcribe_one(
     Ok(())
 }
 
-fn make_folder(folder: &Path) -> Result<()> {
+pub fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{}: cannot make this folder", folder.display()))
 }

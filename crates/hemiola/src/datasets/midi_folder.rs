@@ -15,8 +15,6 @@ use crate::music::{FrameGrid, PianoRoll, RollOptions};
 use crate::tokens::{TokenOptions, sounding_notes, tokenize};
 
 const ENDINGS: &[&str] = &["mid", "midi"];
-/// A score has no more quarter notes than this; more come from damaged tempi.
-const MOST_QUARTERS: usize = 1_000_000;
 
 pub(super) const INFO: SetInfo = SetInfo {
     name: "midi-folder",
@@ -60,6 +58,28 @@ pub enum RollFrames {
     PerSecond(f64),
     /// By the tempi of the file; 4 for sixteenths.
     PerQuarter(usize),
+}
+
+impl FolderRolls {
+    /// The frames of a score.
+    ///
+    /// # Errors
+    /// Their number is impossible, or the score has too many quarter notes for them.
+    pub fn grid(&self, score: &Score) -> Result<FrameGrid> {
+        match self.frames {
+            RollFrames::PerSecond(fps) => FrameGrid::per_second(fps),
+            RollFrames::PerQuarter(steps) => FrameGrid::beats(&score.quarters_s()?, steps),
+        }
+    }
+
+    /// The piano roll of a score, empty where it has no notes.
+    ///
+    /// # Errors
+    /// As [`Self::grid`], or the roll is too large.
+    pub fn roll(&self, score: &Score) -> Result<PianoRoll> {
+        let notes = sounding_notes(score, self.sustain, self.drums);
+        PianoRoll::from_notes(&notes, self.grid(score)?, &self.roll)
+    }
 }
 
 impl MidiFolder {
@@ -232,15 +252,9 @@ impl MidiFolder {
     /// As [`Self::read_score`], or when no note is left or the roll is too large.
     pub fn read_roll(&self, item: &Item, options: &FolderRolls) -> Result<PianoRoll> {
         let score = self.read_score(item)?;
-        let notes = sounding_notes(&score, options.sustain, options.drums);
-        let roll = match options.frames {
-            RollFrames::PerSecond(fps) => FrameGrid::per_second(fps),
-            RollFrames::PerQuarter(steps) => {
-                quarters(&score).and_then(|quarters_s| FrameGrid::beats(&quarters_s, steps))
-            }
-        }
-        .and_then(|grid| PianoRoll::from_notes(&notes, grid, &options.roll))
-        .map_err(|error| Error::input(&item.notes, error.to_string()))?;
+        let roll = options
+            .roll(&score)
+            .map_err(|error| Error::input(&item.notes, error.to_string()))?;
         if roll.values.is_empty() {
             return Err(no_notes(item, options.drums));
         }
@@ -269,35 +283,6 @@ impl DataSet for MidiFolder {
 fn no_notes(item: &Item, drums: bool) -> Error {
     let but = if drums { "" } else { " besides percussion" };
     Error::input(&item.notes, format!("there is no note in it{but}"))
-}
-
-/// When quarter notes begin, by the tempi, from 0 s to the first at or after the score's end; two at least.
-fn quarters(score: &Score) -> Result<Vec<f64>> {
-    let mut times_s: Vec<f64> = Vec::new();
-    // How many quarter notes lie before the tempo.
-    let mut before = 0.0;
-    for (index, tempo) in score.tempo_changes.iter().enumerate() {
-        let quarter_s = 60.0 / tempo.bpm;
-        let next = score.tempo_changes.get(index + 1);
-        let until = next.map(|next| before + (next.time_s - tempo.time_s) / quarter_s);
-        loop {
-            let number = times_s.len();
-            let is_last = times_s
-                .last()
-                .is_some_and(|&last_s| last_s >= score.end_time_s);
-            if until.is_some_and(|until| number as f64 >= until) || (number >= 2 && is_last) {
-                break;
-            }
-            if number == MOST_QUARTERS {
-                return Err(Error::config(format!(
-                    "at its tempi it has more than {MOST_QUARTERS} quarter notes; count frames per second"
-                )));
-            }
-            times_s.push(tempo.time_s + (number as f64 - before) * quarter_s);
-        }
-        before = until.unwrap_or(before);
-    }
-    Ok(times_s)
 }
 
 fn name_within(folder: &Path, path: &Path) -> String {

@@ -1,5 +1,6 @@
 //! Standard MIDI files in and out.
 
+mod beats;
 mod chunks;
 mod edit;
 mod read;
@@ -10,7 +11,7 @@ mod write;
 pub use edit::MidiFile;
 pub use score::{Instrument, PedalEvent, Score, TempoChange, TimeSignature};
 pub(crate) use score::{note_fault, sort_notes};
-pub use write::{WriteOptions, encode_midi, write_midi};
+pub use write::{TEMPI_BPM, WriteOptions, encode_midi, write_midi};
 
 /// The latest time of an event: a day. Later ones come from damaged times, and keeping them would make everything downstream that long.
 const LONGEST_S: f64 = 24.0 * 3600.0;

@@ -8,7 +8,7 @@ use midly::{
 };
 
 use super::read::SUSTAIN_CONTROLLER;
-use super::{LONGEST_S, PedalEvent, note_fault};
+use super::{LONGEST_S, PedalEvent, TempoChange, note_fault};
 use crate::formats::write_atomically;
 use crate::music::Note;
 use crate::{Error, Result};
@@ -18,7 +18,7 @@ const COARSEST_TICK_S: f64 = 0.001;
 /// Ticks per quarter note are a multiple of this, so that notes of every usual length have whole ticks.
 const RESOLUTION_STEP: f64 = 480.0;
 /// What the format can hold (24 bits of microseconds per quarter) and a tempo still means something.
-const TEMPI_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
+pub const TEMPI_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
 
 /// How to write a MIDI file.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct WriteOptions<'a> {
     pub program: u8,
     /// Quarter notes per minute, 4–1000: sets the bar lines others see, not when notes sound.
     pub tempo_bpm: f64,
+    /// Tempi that follow, in order of time.
+    pub tempo_changes: &'a [TempoChange],
     /// The name of the track.
     pub name: String,
     /// A text at the start of the file, such as which model made it.
@@ -41,6 +43,7 @@ impl Default for WriteOptions<'_> {
         Self {
             program: 0,
             tempo_bpm: 120.0,
+            tempo_changes: &[],
             name: String::new(),
             text: None,
             pedal: &[],
@@ -75,7 +78,7 @@ pub fn write_midi(path: impl AsRef<Path>, notes: &[Note], options: &WriteOptions
 /// # Ok::<(), hemiola::Error>(())
 /// ```
 pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
-    let clock = Clock::new(options.tempo_bpm)?;
+    let clock = Clock::new(options.tempo_bpm, options.tempo_changes)?;
     if options.program > 127 {
         return Err(Error::config(format!(
             "MIDI program {}; expected 0 to 127",
@@ -104,17 +107,21 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
         Message::On { pitch, .. } => (tick, 2, pitch),
     });
 
-    let mut conductor = vec![meta(MetaMessage::Tempo(u24::new(
-        clock.microseconds_per_quarter,
-    )))];
-    if let Some(text) = &options.text {
-        conductor.push(meta(MetaMessage::Text(text.as_bytes())));
+    let mut conductor = Vec::with_capacity(clock.stretches.len() + 2);
+    let mut now = 0;
+    for stretch in &clock.stretches {
+        let tempo = MetaMessage::Tempo(u24::new(stretch.microseconds_per_quarter));
+        conductor.push(meta(stretch.start - now, tempo));
+        now = stretch.start;
+        if let Some(text) = options.text.as_ref().filter(|_| conductor.len() == 1) {
+            conductor.push(meta(0, MetaMessage::Text(text.as_bytes())));
+        }
     }
-    conductor.push(meta(MetaMessage::EndOfTrack));
+    conductor.push(meta(0, MetaMessage::EndOfTrack));
 
     let mut track = Vec::with_capacity(events.len() + 3);
     if !options.name.is_empty() {
-        track.push(meta(MetaMessage::TrackName(options.name.as_bytes())));
+        track.push(meta(0, MetaMessage::TrackName(options.name.as_bytes())));
     }
     let program = u7::new(options.program);
     track.push(event(0, MidiMessage::ProgramChange { program }));
@@ -123,7 +130,7 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
         track.push(event(tick - now, message.midi()));
         now = tick;
     }
-    track.push(meta(MetaMessage::EndOfTrack));
+    track.push(meta(0, MetaMessage::EndOfTrack));
     encode(&clock, vec![conductor, track])
 }
 
@@ -143,34 +150,73 @@ fn encode(clock: &Clock, tracks: Vec<Track>) -> Result<Vec<u8>> {
 }
 
 struct Clock {
+    /// Ticks per quarter note.
     resolution: u16,
+    /// At least one; the first begins at tick 0.
+    stretches: Vec<Stretch>,
+}
+
+/// Music of one tempo.
+struct Stretch {
+    start: u32,
+    /// When the file's player is at `start`.
+    start_s: f64,
     microseconds_per_quarter: u32,
     ticks_per_second: f64,
 }
 
 impl Clock {
-    fn new(bpm: f64) -> Result<Self> {
-        if !TEMPI_BPM.contains(&bpm) {
+    fn new(bpm: f64, changes: &[TempoChange]) -> Result<Self> {
+        let mut tempi = vec![(0.0, bpm)];
+        tempi.extend(changes.iter().map(|change| (change.time_s, change.bpm)));
+        if let Some((_, bpm)) = tempi.iter().find(|(_, bpm)| !TEMPI_BPM.contains(bpm)) {
             return Err(Error::config(format!(
                 "a tempo of {bpm} BPM; expected {} to {}",
                 TEMPI_BPM.start(),
                 TEMPI_BPM.end()
             )));
         }
-        let microseconds = (6e7 / bpm).round();
-        let coarsest = microseconds / 1e6 / COARSEST_TICK_S;
+        let slowest = tempi.iter().map(|tempo| tempo.1).fold(f64::MAX, f64::min);
+        let coarsest = (6e7 / slowest).round() / 1e6 / COARSEST_TICK_S;
         let resolution = (coarsest / RESOLUTION_STEP).ceil() * RESOLUTION_STEP;
-        Ok(Self {
+        let mut clock = Self {
             resolution: resolution as u16,
-            microseconds_per_quarter: microseconds as u32,
-            ticks_per_second: resolution * 1e6 / microseconds,
-        })
+            stretches: Vec::with_capacity(tempi.len()),
+        };
+        for (time_s, bpm) in tempi {
+            let microseconds = (6e7 / bpm).round();
+            let (start, start_s) = match clock.stretches.last() {
+                None => (0, 0.0),
+                Some(last) => {
+                    let start = clock.tick(time_s).filter(|&start| start >= last.start);
+                    let start = start.ok_or_else(|| {
+                        Error::config(format!(
+                            "a tempo that begins at {time_s} s; expected rising times within a day"
+                        ))
+                    })?;
+                    let ticks = f64::from(start - last.start);
+                    (start, last.start_s + ticks / last.ticks_per_second)
+                }
+            };
+            clock.stretches.push(Stretch {
+                start,
+                start_s,
+                microseconds_per_quarter: microseconds as u32,
+                ticks_per_second: resolution * 1e6 / microseconds,
+            });
+        }
+        Ok(clock)
     }
 
     /// `None` before the start or after a day.
     fn tick(&self, time_s: f64) -> Option<u32> {
-        let possible = (0.0..=LONGEST_S).contains(&time_s);
-        possible.then(|| (time_s * self.ticks_per_second).round() as u32)
+        if !(0.0..=LONGEST_S).contains(&time_s) {
+            return None;
+        }
+        let after = (self.stretches).partition_point(|stretch| stretch.start_s <= time_s);
+        let stretch = self.stretches.get(after.saturating_sub(1))?;
+        let ticks = (time_s - stretch.start_s) * stretch.ticks_per_second;
+        Some(stretch.start.saturating_add(ticks.round() as u32))
     }
 }
 
@@ -251,9 +297,9 @@ fn note_events(notes: &[Note], clock: &Clock) -> Result<Vec<(u32, Message)>> {
     Ok(events)
 }
 
-fn meta(message: MetaMessage) -> TrackEvent {
+fn meta(delta: u32, message: MetaMessage) -> TrackEvent {
     TrackEvent {
-        delta: u28::new(0),
+        delta: u28::new(delta),
         kind: TrackEventKind::Meta(message),
     }
 }

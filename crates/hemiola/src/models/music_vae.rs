@@ -7,6 +7,7 @@
 
 mod interpolation;
 mod loss;
+mod noise;
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -19,6 +20,7 @@ use crate::nn::recurrent::{Lstm, LstmConfig};
 
 pub use interpolation::{Interpolation, interpolate};
 pub use loss::{Posterior, VaeLoss, VaeOutput};
+pub use noise::noise;
 
 /// Layers of the conductor.
 const CONDUCTOR_LAYERS: usize = 2;

@@ -163,6 +163,13 @@ pub struct RollOptions {
     pub onsets: bool,
 }
 
+impl RollOptions {
+    /// Numbers of a frame: one for each key, and one more where there are onsets.
+    pub fn features(&self) -> usize {
+        self.keys.count() * (1 + usize::from(self.onsets))
+    }
+}
+
 /// What sounds in each frame on each key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PianoRoll {

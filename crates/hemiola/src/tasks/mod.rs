@@ -7,5 +7,6 @@ pub mod embed;
 pub mod infill;
 pub mod note_decoding;
 pub mod perform;
+pub mod phrases;
 pub mod sampling;
 pub mod transcribe;

@@ -4,15 +4,16 @@ use burn::tensor::Device;
 
 use super::{Shapes, name_in_sequential};
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
 use crate::models::music_vae::{MusicVae, MusicVaeConfig};
 use crate::nn::recurrent::keys;
+use crate::tasks::phrases::PhraseSpaceConfig;
 
 impl Architecture for MusicVae {
     const NAME: &'static str = "music-vae";
     type Config = MusicVaeConfig;
-    type Task = NoTask;
+    type Task = PhraseSpaceConfig;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -36,7 +37,7 @@ impl Importable for MusicVae {
                 hidden_dim,
                 hierarchical: shapes.any("frame_rnn."),
             },
-            task: NoTask {},
+            task: PhraseSpaceConfig::default(),
             assumed: Vec::new(),
         })
     }

@@ -1,5 +1,7 @@
 //! Training of [`MusicVae`] on the piano rolls of folders of MIDI files.
 
+mod calibration;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::floats;
 use super::source::{self, MidiSource};
-use crate::checkpoint::{Card, NoTask};
+use crate::checkpoint::Card;
 use crate::datasets::Split;
 use crate::datasets::midi_folder::FolderRolls;
 use crate::error::{Error, Result};
-use crate::models::music_vae::{MusicVae, MusicVaeConfig};
+use crate::models::music_vae::{MusicVae, MusicVaeConfig, noise};
 use crate::music::PhraseShape;
+use crate::tasks::phrases::PhraseSpaceConfig;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -140,6 +143,15 @@ impl MusicVaeRecipe {
         Ok(sides)
     }
 
+    /// What the checkpoint says of phrases before it is calibrated.
+    fn task(&self) -> PhraseSpaceConfig {
+        PhraseSpaceConfig {
+            rolls: Some(self.data.rolls.clone()),
+            phrase: self.data.phrases,
+            ..PhraseSpaceConfig::default()
+        }
+    }
+
     fn batch(
         &self,
         examples: &[Example],
@@ -166,9 +178,7 @@ impl MusicVaeRecipe {
             features: self.model.input_dim,
             onsets: roll.onsets,
             x,
-            eps: (0..n * self.model.latent_dim)
-                .map(|_| normal(&mut rng))
-                .collect(),
+            eps: noise(&mut rng, n * self.model.latent_dim),
             beta: self.loss.beta * ((number as f64 + 1.0) / warmup).min(1.0),
         }
     }
@@ -184,9 +194,16 @@ fn levels(values: &[f32]) -> Example {
     values.iter().map(|v| (v * LEVELS).round() as u8).collect()
 }
 
+fn values(levels: &Example) -> Vec<f32> {
+    levels.iter().map(|&level| value(level)).collect()
+}
+
+fn value(level: u8) -> f32 {
+    f32::from(level) / LEVELS
+}
+
 /// The values of frames with all keys moved; those of the same frames where a sounding key would leave the keyboard.
 fn transposed(frames: &[u8], keys: usize, semitones: isize) -> Vec<f32> {
-    let value = |level: u8| f32::from(level) / LEVELS;
     let mut moved = vec![0.0; frames.len()];
     for (index, &level) in frames.iter().enumerate().filter(|(_, level)| **level > 0) {
         let key = (index % keys) as isize + semitones;
@@ -196,12 +213,6 @@ fn transposed(frames: &[u8], keys: usize, semitones: isize) -> Vec<f32> {
         moved[index / keys * keys + key as usize] = value(level);
     }
     moved
-}
-
-/// From the standard normal distribution (Box and Muller 1958).
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
 }
 
 /// Reconstruction and divergence.
@@ -295,7 +306,7 @@ impl ModelRecipe for MusicVaeRecipe {
             )));
         }
         let roll = data.rolls.roll;
-        let features = roll.keys.count() * (1 + usize::from(roll.onsets));
+        let features = roll.features();
         if features != self.model.input_dim {
             return Err(Error::config(format!(
                 "model.input_dim is {} but data.rolls has {features} numbers a frame; they must be equal",
@@ -312,6 +323,7 @@ impl ModelRecipe for MusicVaeRecipe {
         Ok(())
     }
 
+    /// Trains, then calibrates the best weights; see [`calibrate`](crate::tasks::phrases::calibrate).
     fn train(
         &self,
         device: &Device,
@@ -322,6 +334,7 @@ impl ModelRecipe for MusicVaeRecipe {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
         let [train, dev] = self.read()?;
+        let train: Arc<[Example]> = train.into();
         let size = self.run.batch_size;
         let still = MusicVaeRecipe {
             data: RollData {
@@ -336,10 +349,10 @@ impl ModelRecipe for MusicVaeRecipe {
             still.batch(&dev, |row, _| first + row, n, usize::MAX / 2 + part)
         });
         let dev_batches: Arc<[RollBatch]> = dev_batches.collect();
-        let recipe = self.clone();
+        let (recipe, examples) = (self.clone(), train.clone());
         let batches = move |number| {
-            let any = |_, rng: &mut ChaCha8Rng| rng.random_range(0..train.len());
-            Ok(recipe.batch(&train, any, size, number))
+            let any = |_, rng: &mut ChaCha8Rng| rng.random_range(0..examples.len());
+            Ok(recipe.batch(&examples, any, size, number))
         };
         let lesson = Lesson {
             run: self.run.clone(),
@@ -347,15 +360,19 @@ impl ModelRecipe for MusicVaeRecipe {
                 free_bits: self.loss.free_bits,
             },
             model: self.model.clone(),
-            task: NoTask {},
+            task: self.task(),
             card: self.card.clone(),
             score: Score {
                 name: "loss",
                 higher_is_better: false,
             },
             batches: Arc::new(batches),
-            dev: dev_batches,
+            dev: dev_batches.clone(),
         };
-        objective::train(lesson, device, resume, dashboard, report)
+        let state = objective::train(lesson, device, resume, dashboard, report)?;
+        if state.finished {
+            self.calibrate_best(device, [&train, &dev], &dev_batches)?;
+        }
+        Ok(state)
     }
 }
