@@ -98,6 +98,21 @@ fn music_vae() {
     let cells = 8.0 * 4.0 * 88.0;
     let last = learns(at.path(), "music-vae", cells * chance(2.0), &[]);
     assert!(last["dev"]["f1"].as_f64().unwrap() > 0.95, "{last}");
+    let best = |file: &str| fs::read_to_string(at.path().join("run/best").join(file)).unwrap();
+    assert!(
+        best("README.md").contains("| note_f1 | 0.9"),
+        "{}",
+        best("README.md")
+    );
+    // The tunes differ in how high they are.
+    assert!(
+        best("README.md").contains("register (higher pitches"),
+        "{}",
+        best("README.md")
+    );
+    let space = ["--model", "run/best", "-o", "out.mid"];
+    let arguments = [&["attribute", "midi/1.mid", "--register", "+1"], &space[..]].concat();
+    hemiola(at.path(), &arguments).succeeded();
 }
 
 #[test]

@@ -86,3 +86,54 @@ fn position(quarters_s: &[f64], time_s: f64) -> f64 {
         _ => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::midi::TempoChange;
+
+    /// Two bars of 3/4 at 60 BPM, then 6/8 at 120 BPM.
+    fn score() -> Score {
+        let signature = |time_s, numerator, denominator| TimeSignature {
+            time_s,
+            numerator,
+            denominator,
+        };
+        Score {
+            tempo_changes: [(0.0, 60.0), (6.0, 120.0)]
+                .map(|(time_s, bpm)| TempoChange { time_s, bpm })
+                .to_vec(),
+            time_signatures: vec![signature(0.0, 3, 4), signature(6.0, 6, 8)],
+            end_time_s: 12.0,
+            ..Score::default()
+        }
+    }
+
+    #[test]
+    fn bars_follow_time_signatures_and_tempi() {
+        let score = score();
+        for (time_s, bar_s) in [
+            (0.0, 0.0),
+            (2.9, 0.0),
+            (3.0, 3.0),
+            (5.0, 3.0),
+            (6.0, 6.0),
+            (7.4, 6.0),
+            (7.5, 7.5),
+            (11.9, 10.5),
+        ] {
+            let found = score.bar_start_s(time_s).unwrap();
+            assert!((found - bar_s).abs() < 1e-9, "{time_s}: {found}");
+        }
+    }
+
+    #[test]
+    fn bars_have_four_quarter_notes_where_nothing_is_said() {
+        let mut score = score();
+        score.time_signatures.clear();
+        assert_eq!(score.bar_start_s(3.9).unwrap(), 0.0);
+        assert_eq!(score.bar_start_s(4.0).unwrap(), 4.0);
+        // The fourth bar begins with the twelfth quarter note.
+        assert_eq!(score.bar_start_s(9.5).unwrap(), 9.0);
+    }
+}

@@ -16,6 +16,8 @@ const MOST_MOVED: usize = 512;
 /// Thresholds are tried in steps of this.
 const THRESHOLD_STEP: f32 = 0.025;
 const THRESHOLDS: std::ops::RangeInclusive<usize> = 2..=36;
+/// Attributes that a step of one standard deviation, as regression tells it, moves by less get no vector.
+const LEAST_ANSWER: f64 = 0.2;
 /// Corrections of the vectors by what they do.
 const CORRECTIONS: usize = 4;
 
@@ -32,7 +34,7 @@ pub struct Calibration {
 /// The latent means are regressed on the standardised attributes of their phrases, all attributes together, so that a
 /// vector is how the mean moves with one attribute while the others stay. Decoding answers less, and not to one attribute
 /// alone; the vectors are therefore multiplied by the inverse of what a step of one standard deviation was measured to do,
-/// until it does one. An attribute in which phrases hardly differ gets no vector.
+/// until it does one. An attribute in which phrases hardly differ, or to which decoding hardly answers, gets no vector.
 ///
 /// # Errors
 /// When the configuration does not fit the model or a phrase has another length than the model's.
@@ -54,7 +56,11 @@ pub fn calibrate<P: AsRef<[f32]>>(
 
     let latents = space.encode_phrases(train)?;
     let mut vectors = regress(&space, train, &latents)?;
-    correct(&space, &mut vectors, &spread(&latents, MOST_MOVED))?;
+    let some = spread(&latents, MOST_MOVED);
+    let Effects { changes, .. } = effects(&space, &vectors, &some)?;
+    let mut own = changes.iter().enumerate().map(|(index, row)| row[index]);
+    vectors.retain(|_| own.next().is_some_and(|change| change >= LEAST_ANSWER));
+    correct(&space, &mut vectors, &some)?;
     let moved = effects(&space, &vectors, &spread(&dev_latents, MOST_MOVED))?;
     figures.extend(moved.figures(&vectors));
     let mut config = space.config;

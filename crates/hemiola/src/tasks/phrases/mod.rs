@@ -143,12 +143,13 @@ impl PhraseSpace {
         Ok(latents)
     }
 
-    /// Music of latent vectors, one phrase after the other, with the beats of a piece.
+    /// Music of latent vectors, one phrase after the other, with the beats of a piece and no longer than the piece.
     ///
     /// # Errors
     /// As [`Self::probabilities`].
     pub fn decode<Z: AsRef<[f32]>>(&self, latents: &[Z], piece: &Piece) -> Result<Passage> {
-        self.passage(&self.probabilities(latents)?, &piece.timing, piece.velocity)
+        let phrases = self.probabilities(latents)?;
+        self.passage(&phrases, &piece.timing, piece.frames, piece.velocity)
     }
 
     /// A score as the model remembers it.
@@ -206,8 +207,8 @@ impl PhraseSpace {
 
     /// `steps` pieces from one score to another, both ends included; all begin at 0 s with their first bar.
     ///
-    /// Phrases go to phrases in their order. The number of phrases goes evenly from that of the first score to that of the
-    /// second, those that the shorter one has not going to or coming from its last, and tempi go in equal ratios. The first
+    /// Phrases go to phrases in their order. The length in beats goes evenly from that of the first score to that of the
+    /// second, phrases that the shorter one has not going to or coming from its last, and tempi go in equal ratios. The first
     /// and the last step are the [reconstructions](Self::reconstruct).
     ///
     /// # Errors
@@ -229,9 +230,15 @@ impl PhraseSpace {
         for piece in &pieces {
             latents.push(self.encode_phrases(&piece.phrases)?);
         }
-        let [first, last] = pieces.each_ref().map(|piece| piece.phrases.len());
+        let share = |step: usize| step as f64 / (steps - 1) as f64;
+        let between = |step: usize, ends: [f64; 2]| ends[0] + share(step) * (ends[1] - ends[0]);
+        let frames_of = |step: usize| {
+            let ends = pieces.each_ref().map(|piece| piece.frames as f64);
+            between(step, ends).round() as usize
+        };
         let mut phrases = vec![Vec::new(); steps];
-        for index in 0..first.max(last) {
+        let counts = pieces.each_ref().map(|piece| piece.phrases.len());
+        for index in 0..counts[0].max(counts[1]) {
             let [a, b] = [0, 1].map(|end| index.min(pieces[end].phrases.len() - 1));
             let path = self.path(
                 &latents[0][a].mean,
@@ -248,22 +255,17 @@ impl PhraseSpace {
                 }
             }
             for (step, phrase) in path.into_iter().enumerate() {
-                let share = step as f64 / (steps - 1) as f64;
-                let count = first as f64 + share * (last as f64 - first as f64);
-                if index < count.round() as usize {
+                if index * self.frames() < frames_of(step) {
                     phrases[step].push(phrase);
                 }
             }
         }
         let [from, to] = &pieces;
         let passages = phrases.iter().enumerate().map(|(step, phrases)| {
-            let share = step as f64 / (steps - 1) as f64;
-            let frames = phrases.len() * self.frames();
-            let timing = from
-                .timing
-                .towards(&to.timing, share, frames, &self.rolls)?;
-            let velocity = from.velocity + share * (to.velocity - from.velocity);
-            self.passage(phrases, &timing, velocity)
+            let whole = phrases.len() * self.frames();
+            let timing = (from.timing).towards(&to.timing, share(step), whole, &self.rolls)?;
+            let velocity = between(step, [from.velocity, to.velocity]);
+            self.passage(phrases, &timing, frames_of(step), velocity)
         });
         passages.collect()
     }
@@ -282,16 +284,19 @@ impl PhraseSpace {
                 made.fill(0.0);
             }
         }
-        self.passage(&phrases, &piece.timing, piece.velocity)
+        self.passage(&phrases, &piece.timing, piece.frames, piece.velocity)
     }
 
+    /// Phrases as music of so many frames; what the last one has beyond them is left out.
     fn passage(
         &self,
         phrases: &[Vec<f32>],
         timing: &piece::Timing,
+        frames: usize,
         velocity: f64,
     ) -> Result<Passage> {
-        let rows = phrases.concat();
+        let mut rows = phrases.concat();
+        rows.truncate(frames * self.model.input_dim());
         if rows.iter().any(|value| !value.is_finite()) {
             return Err(Error::config(
                 "the model's output is no number; its weights are damaged",

@@ -12,6 +12,8 @@ pub struct Piece {
     pub phrases: Vec<Vec<f32>>,
     /// Notes on keys that the model does not know.
     pub left_out: usize,
+    /// Frames until its last note has ended.
+    pub(super) frames: usize,
     pub(super) timing: Timing,
     /// The mean of its notes.
     pub(super) velocity: f64,
@@ -62,6 +64,7 @@ impl Piece {
         let first_frame = roll.grid.nearest(bar_s).min(first_sounding);
         let features = roll.features();
         let rows = roll.rows();
+        let frames = roll.frames() - first_frame;
         let phrases = rows[first_frame * features..].chunks(length * features);
         let mut phrases: Vec<Vec<f32>> = phrases.map(<[f32]>::to_vec).collect();
         if let Some(last) = phrases.last_mut() {
@@ -74,6 +77,7 @@ impl Piece {
             .collect();
         Ok(Self {
             phrases,
+            frames,
             left_out: roll.left_out,
             velocity: match velocities.len() {
                 0 => f64::from(BINARY_VELOCITY),
