@@ -3,8 +3,8 @@
 mod events;
 mod masked;
 mod pairing;
-mod pieces;
 mod phrases;
+mod pieces;
 mod table;
 
 use std::collections::BTreeMap;

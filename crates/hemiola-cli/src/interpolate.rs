@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use hemiola::formats::write_atomically;
 use hemiola::models::music_vae::Interpolation;
 use hemiola::music::Note;
-use hemiola::formats::write_atomically;
-use hemiola::plot::{Colour, MarkedRange, NoteLayer, Picture, PianoRollOptions, piano_roll};
+use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, Picture, piano_roll};
 use hemiola::tasks::phrases::{MOST_STEPS, Passage};
 
 use crate::Outcome;

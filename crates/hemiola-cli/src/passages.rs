@@ -41,7 +41,11 @@ impl SpaceArgs {
 
     /// What the text at the start of a MIDI file says.
     pub fn made_by(&self) -> Option<String> {
-        Some(format!("hemiola {} {}", env!("CARGO_PKG_VERSION"), self.model))
+        Some(format!(
+            "hemiola {} {}",
+            env!("CARGO_PKG_VERSION"),
+            self.model
+        ))
     }
 }
 

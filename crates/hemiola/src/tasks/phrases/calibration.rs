@@ -16,8 +16,10 @@ const MOST_MOVED: usize = 512;
 /// Thresholds are tried in steps of this.
 const THRESHOLD_STEP: f32 = 0.025;
 const THRESHOLDS: std::ops::RangeInclusive<usize> = 2..=36;
-/// Attributes that a step of one standard deviation, as regression tells it, moves by less get no vector.
-const LEAST_ANSWER: f64 = 0.2;
+/// An attribute gets no vector where +1 along the corrected one moves it by less, in standard deviations, or moves a
+/// smaller share of the phrases the right way.
+const LEAST_CHANGE: f64 = 0.5;
+const LEAST_RIGHT: f64 = 0.6;
 /// Corrections of the vectors by what they do.
 const CORRECTIONS: usize = 4;
 
@@ -56,11 +58,7 @@ pub fn calibrate<P: AsRef<[f32]>>(
 
     let latents = space.encode_phrases(train)?;
     let mut vectors = regress(&space, train, &latents)?;
-    let some = spread(&latents, MOST_MOVED);
-    let Effects { changes, .. } = effects(&space, &vectors, &some)?;
-    let mut own = changes.iter().enumerate().map(|(index, row)| row[index]);
-    vectors.retain(|_| own.next().is_some_and(|change| change >= LEAST_ANSWER));
-    correct(&space, &mut vectors, &some)?;
+    answering(&space, &mut vectors, &spread(&latents, MOST_MOVED))?;
     let moved = effects(&space, &vectors, &spread(&dev_latents, MOST_MOVED))?;
     figures.extend(moved.figures(&vectors));
     let mut config = space.config;
@@ -208,15 +206,39 @@ fn regress<P: AsRef<[f32]>>(
     Ok(vectors.collect())
 }
 
+/// Corrects the vectors, without those to which decoding hardly answers.
+fn answering(
+    space: &PhraseSpace,
+    vectors: &mut Vec<AttributeVector>,
+    latents: &[&LatentPhrase],
+) -> Result<()> {
+    let mut left = vectors.clone();
+    loop {
+        *vectors = left.clone();
+        correct(space, vectors, latents)?;
+        let Effects { changes, right } = effects(space, vectors, latents)?;
+        // How far short of the least; the worst goes first, since it spoils the others.
+        let short = |index: usize| {
+            let change = changes[index][index] / LEAST_CHANGE;
+            change.min(right[index] / LEAST_RIGHT)
+        };
+        let worst = (0..left.len()).min_by(|&a, &b| short(a).total_cmp(&short(b)));
+        match worst.filter(|&worst| short(worst) < 1.0) {
+            Some(worst) => drop(left.remove(worst)),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// Makes each vector do one standard deviation of its attribute and little of the others.
 fn correct(
     space: &PhraseSpace,
     vectors: &mut [AttributeVector],
     latents: &[&LatentPhrase],
 ) -> Result<()> {
-    let mut best: Option<(f64, Vec<Vec<f32>>)> = None;
+    let mut best: Option<(f64, Vec<Vec<f64>>)> = None;
     for _ in 0..=CORRECTIONS {
-        let now: Vec<Vec<f32>> = vectors.iter().map(|v| v.vector.clone()).collect();
+        let now: Vec<Vec<f64>> = vectors.iter().map(|v| v.vector.clone()).collect();
         let Effects { changes, .. } = effects(space, vectors, latents)?;
         let distance = |(i, row): (usize, &Vec<f64>)| -> f64 {
             let wanted = |j| f64::from(u8::from(i == j));
@@ -241,14 +263,16 @@ fn correct(
     Ok(())
 }
 
-/// The sum of rows, each with its weight.
-fn combined<T: Copy + Into<f64>>(weights: &[f64], rows: &[Vec<T>]) -> Vec<f32> {
+/// The sum of rows, each with its weight, in ten-thousandths: more digits say nothing and make long configurations.
+fn combined(weights: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     let length = rows.first().map_or(0, Vec::len);
     let at = |index: usize| -> f64 {
         let rows = weights.iter().zip(rows);
-        rows.map(|(weight, row)| weight * row[index].into()).sum()
+        rows.map(|(weight, row)| weight * row[index]).sum()
     };
-    (0..length).map(|index| at(index) as f32).collect()
+    (0..length)
+        .map(|index| (at(index) * 1e4).round() / 1e4)
+        .collect()
 }
 
 /// The inverse of a square matrix (Gauss and Jordan, with pivots); `None` where there is none to speak of.

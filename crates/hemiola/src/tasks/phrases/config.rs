@@ -65,8 +65,8 @@ pub struct AttributeVector {
     pub name: String,
     /// What there is more of along the vector.
     pub direction: String,
-    /// What is added to a latent vector for `+1`.
-    pub vector: Vec<f32>,
+    /// What is added to a latent vector for `+1`; in ten-thousandths.
+    pub vector: Vec<f64>,
     /// What `+1` is, in the attribute's own unit: a standard deviation of the training phrases.
     pub scale: f64,
 }

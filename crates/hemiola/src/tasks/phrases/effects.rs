@@ -74,7 +74,7 @@ pub(super) fn effects(
             let mut there = means.clone();
             for z in &mut there {
                 for (value, part) in z.iter_mut().zip(&vector.vector) {
-                    *value += sign * part;
+                    *value += (sign * part) as f32;
                 }
             }
             let after = measured(space, &there, &attributes)?;
@@ -83,7 +83,7 @@ pub(super) fn effects(
                     let (Some(before), Some(after)) = values else {
                         continue;
                     };
-                    let change = f64::from(sign) * (after - before);
+                    let change = sign * (after - before);
                     sums[index].0 += change / vectors[index].scale;
                     sums[index].1 += 1;
                     right += usize::from(index == moved && change > 0.0);

@@ -195,7 +195,7 @@ impl PhraseSpace {
             }
             let vector = &self.attribute_vector(name)?.vector;
             for (value, part) in step.iter_mut().zip(vector) {
-                *value += amount as f32 * part;
+                *value += (amount * part) as f32;
             }
         }
         self.moved(score, |z| {
