@@ -55,10 +55,8 @@ impl Score {
         let quarters_s = self.quarters_s()?;
         let position = |time_s: f64| position(&quarters_s, time_s);
         let now = position(time_s) + ROUNDING_QUARTERS;
-        let signatures = self.time_signatures.iter();
-        let signature = signatures
-            .filter(|signature| position(signature.time_s) <= now)
-            .next_back()
+        let signature = (self.time_signatures.iter())
+            .rfind(|signature| position(signature.time_s) <= now)
             .unwrap_or(&COMMON_TIME);
         let bar = 4.0 * f64::from(signature.numerator) / f64::from(signature.denominator);
         if !(bar.is_finite() && bar > 0.0) {

@@ -295,7 +295,7 @@ fn inverse(matrix: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
             .max_by(|&a, &b| (rows[a][column].abs()).total_cmp(&rows[b][column].abs()))?;
         rows.swap(column, pivot);
         let value = rows[column][column];
-        if !(value.abs() > 1e-9 * largest) {
+        if !value.is_finite() || value.abs() <= 1e-9 * largest {
             return None;
         }
         rows[column].iter_mut().for_each(|cell| *cell /= value);
