@@ -24,9 +24,20 @@ pub fn bundled(name: &str) -> Option<&'static Bundled> {
 const MODELS: &[Bundled] = &[];
 
 #[cfg(feature = "bundled-weights")]
-const MODELS: &[Bundled] = &[Bundled {
-    name: "piano",
-    config: include_str!("../../../../weights/piano/config.json"),
-    tensors: include_bytes!("../../../../weights/piano/model.safetensors"),
-    card: include_str!("../../../../weights/piano/README.md"),
-}];
+macro_rules! built_in {
+    ($name:literal) => {
+        Bundled {
+            name: $name,
+            config: include_str!(concat!("../../../../weights/", $name, "/config.json")),
+            tensors: include_bytes!(concat!(
+                "../../../../weights/",
+                $name,
+                "/model.safetensors"
+            )),
+            card: include_str!(concat!("../../../../weights/", $name, "/README.md")),
+        }
+    };
+}
+
+#[cfg(feature = "bundled-weights")]
+const MODELS: &[Bundled] = &[built_in!("piano"), built_in!("performer")];
