@@ -29,11 +29,7 @@ macro_rules! built_in {
         Bundled {
             name: $name,
             config: include_str!(concat!("../../../../weights/", $name, "/config.json")),
-            tensors: include_bytes!(concat!(
-                "../../../../weights/",
-                $name,
-                "/model.safetensors"
-            )),
+            tensors: include_bytes!(concat!("../../../../weights/", $name, "/model.safetensors")),
             card: include_str!(concat!("../../../../weights/", $name, "/README.md")),
         }
     };
