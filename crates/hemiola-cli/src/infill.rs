@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use hemiola::midi::MidiFile;
+use hemiola::music::end_s;
 use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, piano_roll};
 use hemiola::tasks::infill::InfillOptions;
 
@@ -43,9 +44,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
     let piece = pitched_notes(&file.score(), &input.path)?;
-    let end_s = piece
-        .iter()
-        .fold(0.0, |end: f64, note| end.max(note.offset_s));
+    let end_s = end_s(&piece);
     let gap = args.from..args.to;
     if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
         return Err(wrong_use(format!(

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use hemiola::midi::{MidiFile, WriteOptions, encode_midi};
-use hemiola::music::Note;
+use hemiola::music::{Note, end_s};
 use hemiola::plot::Matrix;
 use hemiola::plot::attention_map;
 use hemiola::tasks::perform::{Made, PerformOptions, Performer};
@@ -203,9 +203,7 @@ fn check_from(from_s: f64, given: &[Note], path: &Path) -> Result<()> {
     let first_s = given
         .iter()
         .fold(f64::INFINITY, |first, note| first.min(note.onset_s));
-    let end_s = given
-        .iter()
-        .fold(0.0, |end: f64, note| end.max(note.offset_s));
+    let end_s = end_s(given);
     if from_s > first_s && from_s <= end_s {
         return Ok(());
     }

@@ -4,21 +4,19 @@ mod support;
 
 use std::path::Path;
 
-use hemiola::Device;
 use hemiola::checkpoint::{self, Card, Precision};
 use hemiola::formats::write_notes;
 use hemiola::midi::{MidiFile, Score, WriteOptions, encode_midi};
 use hemiola::models::music_bert::MusicBertConfig;
 use hemiola::models::music_transformer::MusicTransformerConfig;
-use hemiola::music::Note;
+use hemiola::music::{Note, end_s};
 use hemiola::tasks::infill::InfillerConfig;
 use hemiola::tasks::perform::PerformerConfig;
-use support::{folder, hemiola, hemiola_in, melody};
+use support::{drawn, folder, hemiola, hemiola_in, melody};
 
 /// Tiny models called `performer` and `bert`, and a piece, `in.mid`.
 fn with_models() -> tempfile::TempDir {
     let at = folder();
-    let device = Device::flex();
     let config = MusicTransformerConfig {
         d_model: 16,
         n_heads: 2,
@@ -33,7 +31,7 @@ fn with_models() -> tempfile::TempDir {
     };
     let card = Card::default();
     let save = at.path().join("tiny-performer");
-    let model = config.init(&device).unwrap();
+    let model = drawn(5, |device| config.init(device));
     checkpoint::save(&save, &model, &config, &task, &card, Precision::Float16).unwrap();
     let config = MusicBertConfig {
         d_model: 16,
@@ -43,7 +41,7 @@ fn with_models() -> tempfile::TempDir {
         ..MusicBertConfig::default()
     };
     let save = at.path().join("tiny-bert");
-    let model = config.init(&device).unwrap();
+    let model = drawn(5, |device| config.init(device));
     let task = InfillerConfig::default();
     checkpoint::save(&save, &model, &config, &task, &card, Precision::Float16).unwrap();
     write_melody(&at.path().join("in.mid"), 1);
@@ -119,7 +117,7 @@ fn a_piece_stays_as_it_is_when_it_goes_on() {
         panic!("{score:?}");
     };
     assert_eq!(old.notes, given);
-    let end_s = given.iter().fold(0.0, |end: f64, n| end.max(n.offset_s));
+    let end_s = end_s(&given);
     assert_eq!(new.name, "continuation");
     assert!(
         new.notes

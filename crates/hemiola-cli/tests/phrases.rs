@@ -5,18 +5,15 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use hemiola::Device;
 use hemiola::checkpoint::{self, Card, Precision};
 use hemiola::formats::write_notes;
 use hemiola::midi::Score;
 use hemiola::models::music_vae::MusicVaeConfig;
 use hemiola::tasks::phrases::{AttributeVector, PhraseSpaceConfig};
-use support::{Ran, folder, hemiola, melody};
+use support::{Ran, drawn, folder, hemiola, melody};
 use tempfile::TempDir;
 
 fn save(folder: &Path, attributes: &[&str]) {
-    let device = Device::flex();
-    device.seed(11);
     let sizes = MusicVaeConfig {
         input_dim: 176,
         latent_dim: 32,
@@ -33,7 +30,7 @@ fn save(folder: &Path, attributes: &[&str]) {
         attributes: attributes.collect(),
         ..PhraseSpaceConfig::default()
     };
-    let model = sizes.init(&device).unwrap();
+    let model = drawn(11, |device| sizes.init(device));
     let card = Card::default();
     checkpoint::save(folder, &model, &sizes, &task, &card, Precision::Float32).unwrap();
 }

@@ -1,6 +1,9 @@
 //! What fills a gap stays in it, however bad the model.
 
-use hemiola::Device;
+#[path = "support/drawn.rs"]
+mod drawn;
+
+use drawn::drawn;
 use hemiola::models::music_bert::{MusicBert, MusicBertConfig};
 use hemiola::music::Note;
 use hemiola::tasks::infill::{InfillOptions, Infiller, InfillerConfig};
@@ -8,8 +11,6 @@ use hemiola::tasks::sampling::SamplerConfig;
 use hemiola::tokens::{encode, quantize};
 
 fn model(max_seq_len: usize) -> MusicBert {
-    let device = Device::flex();
-    device.seed(6);
     let config = MusicBertConfig {
         d_model: 16,
         n_heads: 2,
@@ -17,7 +18,7 @@ fn model(max_seq_len: usize) -> MusicBert {
         max_seq_len,
         ..MusicBertConfig::default()
     };
-    config.init(&device).unwrap()
+    drawn(6, |device| config.init(device))
 }
 
 fn note(onset_s: f64, offset_s: f64, pitch: u8) -> Note {

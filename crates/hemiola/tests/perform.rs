@@ -1,5 +1,9 @@
 //! What a model plays keeps the rules, however bad the model.
 
+#[path = "support/drawn.rs"]
+mod drawn;
+
+use drawn::drawn;
 use hemiola::Device;
 use hemiola::models::music_transformer::{MusicTransformer, MusicTransformerConfig};
 use hemiola::music::Note;
@@ -9,8 +13,6 @@ use hemiola::tokens::{BOS, EVENTS, EventState, decode};
 
 /// With a window so short that it slides often.
 fn model(vocab_size: usize, max_seq_len: usize) -> MusicTransformer {
-    let device = Device::flex();
-    device.seed(5);
     let config = MusicTransformerConfig {
         d_model: 16,
         n_heads: 2,
@@ -19,7 +21,7 @@ fn model(vocab_size: usize, max_seq_len: usize) -> MusicTransformer {
         vocab_size,
         ..MusicTransformerConfig::default()
     };
-    config.init(&device).unwrap()
+    drawn(5, |device| config.init(device))
 }
 
 fn performer(vocab_size: usize, max_seq_len: usize) -> Performer {

@@ -1,9 +1,9 @@
 //! Latent spaces of phrases, of models with random weights.
 
-use std::sync::Mutex;
+#[path = "support/drawn.rs"]
+mod drawn;
 
-use hemiola::Device;
-use hemiola::checkpoint::named_tensors;
+use drawn::drawn;
 use hemiola::midi::{Score, TempoChange, WriteOptions, encode_midi};
 use hemiola::models::music_vae::{Interpolation, MusicVae, MusicVaeConfig};
 use hemiola::music::{Note, RollOptions};
@@ -15,20 +15,13 @@ use hemiola::tasks::phrases::{
 const LATENT: usize = 12;
 
 fn model(input_dim: usize, hierarchical: bool) -> MusicVae {
-    // All threads draw from one generator, and a parameter is drawn when it is first looked at.
-    static DRAWING: Mutex<()> = Mutex::new(());
-    let _alone = DRAWING.lock().unwrap();
-    let device = Device::flex();
-    device.seed(3);
     let config = MusicVaeConfig {
         input_dim,
         latent_dim: LATENT,
         hidden_dim: 64,
         hierarchical,
     };
-    let model = config.init(&device).unwrap();
-    named_tensors(&model).unwrap();
-    model
+    drawn(3, |device| config.init(device))
 }
 
 fn space() -> PhraseSpace {

@@ -2,6 +2,10 @@
 
 #![cfg(feature = "neural")]
 
+#[path = "support/drawn.rs"]
+mod drawn;
+
+use drawn::drawn;
 use std::path::Path;
 
 use hemiola::Device;
@@ -17,9 +21,7 @@ use proptest::prelude::*;
 const TOLERANCE: f32 = 1e-5;
 
 fn model(config: &RealTimeMusicRnnConfig, seed: u64) -> RealTimeMusicRnn {
-    let device = Device::flex();
-    device.seed(seed);
-    config.init(&device).unwrap()
+    drawn(seed, |device| config.init(device))
 }
 
 fn frames(batch: usize, time: usize, bins: usize) -> Tensor<3> {

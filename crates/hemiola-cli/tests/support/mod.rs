@@ -2,13 +2,17 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+#[path = "../../../hemiola/tests/support/drawn.rs"]
+mod drawn_model;
+#[path = "../../../hemiola/tests/support/mod.rs"]
+mod library;
 pub mod pickle;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use hemiola::Device;
+pub use drawn_model::drawn;
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::checkpoint::{self, Card, Precision};
 use hemiola::features::LogFrequencyConfig;
@@ -16,22 +20,9 @@ use hemiola::formats::write_notes;
 use hemiola::models::transcription_rnn::{MusicTranscriptionRnn, MusicTranscriptionRnnConfig};
 use hemiola::music::{Note, midi_to_hz};
 use hemiola::tasks::transcribe::TranscriberConfig;
+#[allow(unused_imports, reason = "as above")]
+pub use library::shared;
 use tempfile::TempDir;
-
-/// A path below the folder of reference data beside the checkout; `None` where there is none, except under CI, where it must exist.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")).join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{} is missing; under CI the reference data must be there",
-        full.display()
-    );
-    eprintln!("skipped: {} is not here", full.display());
-    None
-}
 
 /// What a run of the program left behind.
 #[derive(Debug)]
@@ -142,9 +133,7 @@ pub fn tiny_task() -> TranscriberConfig {
 
 /// A checkpoint of a model with random weights, the same ones every time.
 pub fn save_model(folder: &Path, sizes: &MusicTranscriptionRnnConfig) -> MusicTranscriptionRnn {
-    let device = Device::flex();
-    device.seed(7);
-    let model = sizes.init(&device).unwrap();
+    let model = drawn(7, |device| sizes.init(device));
     let card = Card {
         title: "A tiny model".into(),
         licence: "CC0-1.0".into(),

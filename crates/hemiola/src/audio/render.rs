@@ -11,7 +11,7 @@ use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 use crate::audio::resample;
 use crate::error::{Error, Result};
 use crate::midi::PedalEvent;
-use crate::music::Note;
+use crate::music::{Note, end_s};
 
 /// Samples between two moments at which the synthesizer accepts events: 1 ms at 32 kHz, so that an event is at most
 /// half of that off its time.
@@ -268,13 +268,9 @@ fn synth_factor(options: &RenderOptions) -> Result<usize> {
 }
 
 fn output_length(parts: &[Part<'_>], options: &RenderOptions) -> usize {
-    let seconds = options.duration_s.unwrap_or_else(|| {
-        parts
-            .iter()
-            .flat_map(|part| part.notes)
-            .fold(0.0, |end: f64, note| end.max(note.offset_s))
-            + options.tail_s
-    });
+    let seconds = options
+        .duration_s
+        .unwrap_or_else(|| end_s(parts.iter().flat_map(|part| part.notes)) + options.tail_s);
     (seconds.max(0.0) * f64::from(options.sample_rate)).round() as usize
 }
 

@@ -1,7 +1,7 @@
 //! Notes and pedal as one pianist plays them.
 
 use crate::midi::{Instrument, PedalEvent, Score};
-use crate::music::Note;
+use crate::music::{Note, end_s};
 
 /// Strokes of one key closer than this cannot be told apart and count as one, in seconds.
 const SAME_STROKE_S: f64 = 0.03;
@@ -32,9 +32,7 @@ impl Performance {
 
     /// The end of the last note in seconds; 0 without notes.
     pub fn end_s(&self) -> f64 {
-        self.notes
-            .iter()
-            .fold(0.0, |end, note| end.max(note.offset_s))
+        end_s(&self.notes)
     }
 
     /// For every note, in order, the time at which a damper ends it: its own end, or later where the pedal holds it.

@@ -30,6 +30,12 @@ pub fn midi_to_hz(pitch: f64) -> f64 {
     440.0 * ((pitch - 69.0) / 12.0).exp2()
 }
 
+/// The end of the last note in seconds; 0 without notes.
+pub fn end_s<'a>(notes: impl IntoIterator<Item = &'a Note>) -> f64 {
+    let ends = notes.into_iter().map(|note| note.offset_s);
+    ends.fold(0.0, f64::max)
+}
+
 /// The usual name of a MIDI pitch, without regard to key: `C4` for 60, `E♭5` for 75.
 pub fn pitch_name(pitch: u8) -> String {
     const NAMES: [&str; 12] = [

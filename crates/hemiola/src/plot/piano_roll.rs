@@ -5,7 +5,7 @@ use super::legend::Legend;
 use super::picture::{Anchor, Paint, Picture, Rect, TextStyle};
 use crate::error::{Error, Result};
 use crate::midi::note_fault;
-use crate::music::Note;
+use crate::music::{Note, end_s};
 
 /// Notes of one colour, such as the given ones or those of one track.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ pub fn piano_roll(
     check(layers, options)?;
     let notes = || layers.iter().flat_map(|layer| layer.notes);
     let (from_s, to_s) = options.range_s.unwrap_or_else(|| {
-        let end_s = notes().map(|note| note.offset_s).fold(0.0, f64::max);
+        let end_s = end_s(notes());
         (0.0, if end_s > 0.0 { end_s } else { 1.0 })
     });
     let shown = |note: &&Note| note.onset_s < to_s && note.offset_s >= from_s;

@@ -32,7 +32,7 @@ use super::sampling::{Sampler, SamplerConfig};
 use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::models::music_bert::MusicBert;
-use crate::music::{Note, QuantizedNote, separated};
+use crate::music::{Note, QuantizedNote, end_s, separated};
 use crate::tokens::{
     CLS, EVENTS, Event, EventState, LONGEST_SHIFT, MASK, SEP, STEPS_PER_SECOND, TokenOptions,
     VOCABULARY, decode, encode, quantize,
@@ -220,9 +220,7 @@ struct Filling {
 
 impl Filling {
     fn new(piece: &[Note], gap: Range<f64>) -> Result<Self> {
-        let end_s = piece
-            .iter()
-            .fold(0.0, |end: f64, note| end.max(note.offset_s));
+        let end_s = end_s(piece);
         if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
             return Err(Error::config(format!(
                 "the gap from {} to {} s; expected one within the piece, which lasts from 0 to {end_s:.2} s",

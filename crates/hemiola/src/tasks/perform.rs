@@ -25,7 +25,7 @@ use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::midi::Score;
 use crate::models::music_transformer::{EventDecoder, MusicTransformer};
-use crate::music::Note;
+use crate::music::{Note, end_s};
 use crate::tokens::{
     BOS, EVENTS, Event, EventState, STEPS_PER_SECOND, TokenOptions, VOCABULARY, decode, encode,
     quantize, tokenize,
@@ -215,9 +215,7 @@ impl Performer {
         options: &PerformOptions,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Made> {
-        let end_s = given
-            .iter()
-            .fold(0.0, |end: f64, note| end.max(note.offset_s));
+        let end_s = end_s(given);
         let prompt = encode(&crate::music::separated(quantize(given)?));
         if prompt.is_empty() {
             return Err(Error::config(

@@ -1,7 +1,7 @@
 //! How long notes sound under the sustain pedal, exactly as the published token sequences were made.
 
 use crate::midi::{Instrument, Score};
-use crate::music::Note;
+use crate::music::{Note, end_s};
 
 /// The value from which the pedal counts as down (General MIDI).
 const PEDAL_DOWN: u8 = 64;
@@ -19,10 +19,7 @@ pub fn sounding_notes(score: &Score, sustain: bool, drums: bool) -> Vec<Note> {
     if !sustain {
         return heard.flat_map(|i| i.notes.iter().copied()).collect();
     }
-    let last_note_s = heard
-        .clone()
-        .flat_map(|i| &i.notes)
-        .fold(0.0, |last: f64, note| last.max(note.offset_s));
+    let last_note_s = end_s(heard.clone().flat_map(|i| &i.notes));
     let pedals = score.instruments.iter().flat_map(|i| &i.pedal);
     let last_event_s = pedals.fold(last_note_s, |last, pedal| last.max(pedal.time_s));
     heard
