@@ -322,7 +322,8 @@ def main():
             writer.writerow(COLUMNS)
             writer.writerows(sorted(rows))
         return
-    missing = sorted(listed - {row[0] for row in rows})
+    tried = {item.set for item in items}
+    missing = sorted(file for file in listed - {row[0] for row in rows} if file.split("/")[0] in tried)
     for file in missing:
         print(f"not made: {file}")
     sys.exit(bool(missing))
