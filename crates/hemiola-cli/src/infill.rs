@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use hemiola::midi::MidiFile;
-use hemiola::music::end_s;
 use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, piano_roll};
-use hemiola::tasks::infill::InfillOptions;
+use hemiola::tasks::infill::{InfillOptions, Infiller};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, pitched_notes};
+use crate::midi_files::{MidiInput, MidiOutput, check_picture, heard_notes, made_by};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -39,22 +38,16 @@ pub fn run(args: &Args) -> Result<Outcome> {
     check_picture(args.plot.as_deref())?;
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "infilled")?;
     let input = MidiInput::read(&args.input)?;
+    let made_by = made_by(&args.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
     for warning in &file.warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
-    let piece = pitched_notes(&file.score(), &input.path)?;
-    let end_s = end_s(&piece);
-    let gap = args.from..args.to;
-    if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
-        return Err(wrong_use(format!(
-            "the gap from {} to {} s: expected one within {}, whose notes end at {end_s:.2} s",
-            gap.start,
-            gap.end,
-            input.path.display()
-        )));
-    }
     let infiller = crate::models::open_infiller(&args.model)?;
+    let piece = heard_notes(&file.score(), infiller.tokens(), &input.path)?;
+    let gap = args.from..args.to;
+    Infiller::check(&piece, &gap)
+        .map_err(|error| wrong_use(format!("{}: {error}", input.path.display())))?;
     let options = InfillOptions {
         sampler: args.sampling.sampler()?,
     };
@@ -67,8 +60,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     })?;
     bar.finish_and_clear();
     file.remove_notes(gap.clone());
-    file.add_track("infill", &made)?;
-    output.write(&file.to_bytes()?)?;
+    file.add_track("infill", &made_by, &made)?;
+    let bytes = file.to_bytes()?;
     if let Some(path) = &args.plot {
         let kept: Vec<_> = piece
             .into_iter()
@@ -89,5 +82,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
         let name = input.path.file_name().unwrap_or_default().to_string_lossy();
         piano_roll(&format!("{name}, gap filled"), &layers, &options)?.save(path)?;
     }
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }

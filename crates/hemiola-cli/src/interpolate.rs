@@ -11,6 +11,7 @@ use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, Picture, p
 use hemiola::tasks::phrases::{MOST_STEPS, Passage};
 
 use crate::Outcome;
+use crate::midi_files::made_by;
 use crate::passages::{Input, SpaceArgs};
 use crate::transcribe::make_folder;
 
@@ -61,16 +62,14 @@ pub fn run(args: Args) -> Result<Outcome> {
         .with_context(|| format!("{} to {}", args.from.display(), args.to.display()))?;
     let joined = Passage::joined(&passages);
 
+    let made_by = made_by(&args.space.model);
     let digits = args.steps.to_string().len().max(2);
     let mut files = Vec::with_capacity(args.steps + 1);
     for (index, passage) in passages.iter().enumerate() {
         let name = format!("{:0digits$}.mid", index + 1);
-        files.push((name, passage.to_midi(args.space.made_by())?));
+        files.push((name, passage.to_midi(Some(made_by.clone()))?));
     }
-    files.push((
-        "joined.mid".to_owned(),
-        joined.to_midi(args.space.made_by())?,
-    ));
+    files.push(("joined.mid".to_owned(), joined.to_midi(Some(made_by))?));
 
     let title = format!("{} to {} in {} steps", from.stem, to.stem, args.steps);
     let picture = drawn(&title, &passages, &joined, [&from.stem, &to.stem])?;

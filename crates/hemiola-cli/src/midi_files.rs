@@ -8,7 +8,7 @@ use hemiola::formats::write_atomically;
 use hemiola::midi::Score;
 use hemiola::music::Note;
 use hemiola::plot::{Colour, NoteLayer, PianoRollOptions, PictureFormat, piano_roll};
-use hemiola::tokens::sounding_notes;
+use hemiola::tokens::{TokenOptions, sounding_notes};
 
 use crate::wrong_use;
 
@@ -35,9 +35,9 @@ impl MidiInput {
     }
 }
 
-/// The notes of a score as they sound, without percussion, sorted; at least one.
-pub fn pitched_notes(score: &Score, path: &Path) -> Result<Vec<Note>> {
-    let mut notes = sounding_notes(score, true, false);
+/// The notes of a score as a model with these tokens hears them, sorted; at least one.
+pub fn heard_notes(score: &Score, tokens: &TokenOptions, path: &Path) -> Result<Vec<Note>> {
+    let mut notes = sounding_notes(score, tokens.sustain, tokens.drums);
     notes.retain(|note| note.offset_s > note.onset_s);
     if notes.is_empty() {
         let drums = score.instruments.iter().any(|i| i.is_drum);
@@ -73,6 +73,7 @@ impl MidiOutput {
                     output.display()
                 )));
             }
+            check_folder(&output)?;
             return Ok(Self::File(output));
         }
         if std::io::stdout().is_terminal() {
@@ -93,12 +94,30 @@ impl MidiOutput {
     }
 }
 
-/// Refuses a picture of a kind that cannot be drawn, before the work begins.
+/// Refuses a picture of a kind that cannot be drawn, or that cannot be put there, before the work begins.
 pub fn check_picture(path: Option<&Path>) -> Result<()> {
     if let Some(path) = path {
         PictureFormat::of_path(path).map_err(|error| wrong_use(error.to_string()))?;
+        check_folder(path)?;
     }
     Ok(())
+}
+
+/// Refuses a file whose folder is not there.
+fn check_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => Err(wrong_use(format!(
+            "{}: there is no folder {}; make it first",
+            path.display(),
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What the text of a made track says.
+pub fn made_by(model: &str) -> String {
+    format!("made by hemiola {} with {model}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Draws what was given and what was made of it in two colours.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use hemiola::midi::Score;
 use hemiola::tasks::phrases::{Passage, PhraseSpace};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw};
+use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, made_by};
 use crate::{Outcome, models};
 
 /// What verbs share that make one piece of another.
@@ -37,15 +37,6 @@ impl SpaceArgs {
     pub fn open(&self) -> Result<PhraseSpace> {
         check_picture(self.plot.as_deref())?;
         models::open_phrase_space(&self.model)
-    }
-
-    /// What the text at the start of a MIDI file says.
-    pub fn made_by(&self) -> Option<String> {
-        Some(format!(
-            "hemiola {} {}",
-            env!("CARGO_PKG_VERSION"),
-            self.model
-        ))
     }
 }
 
@@ -96,10 +87,11 @@ pub fn make_one(
     if made.notes.is_empty() {
         eprintln!("warning: {path}: the model makes no note of it; the result is silent");
     }
-    output.write(&made.to_midi(args.space.made_by())?)?;
+    let bytes = made.to_midi(Some(made_by(&args.space.model)))?;
     if let Some(path) = &args.space.plot {
         let title = format!("{}: {title}", input.stem);
         draw(path, &title, &input.score.notes(), &made.notes)?;
     }
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }

@@ -11,7 +11,7 @@ use hemiola::plot::attention_map;
 use hemiola::tasks::perform::{Made, PerformOptions, Performer};
 use hemiola::tokens::{Event, encode, quantize};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, pitched_notes};
+use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, heard_notes, made_by};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -84,7 +84,7 @@ impl Options {
         performer.check(&options).map_err(wrong)?;
         if self.attention.is_some() {
             performer
-                .attention(&[0], None, self.layer, self.head)
+                .attention(&[0], 1, None, self.layer, self.head)
                 .map_err(wrong)?;
         }
         Ok((performer, options))
@@ -124,13 +124,13 @@ impl Options {
             let notes = quantize(&[given, made].concat())?;
             let ids = encode(&hemiola::music::separated(notes));
             let most = MAPPED.min(performer.model().config().max_seq_len);
-            let last = &ids[ids.len().saturating_sub(most)..];
-            if last.is_empty() {
+            let n = ids.len().min(most);
+            if n == 0 {
                 bail!("{}: no event was made that could attend", path.display());
             }
             let weights =
-                performer.attention(last, self.style.as_deref(), self.layer, self.head)?;
-            let names: Vec<String> = last
+                performer.attention(&ids, n, self.style.as_deref(), self.layer, self.head)?;
+            let names: Vec<String> = ids[ids.len() - n..]
                 .iter()
                 .filter_map(|&id| Event::from_id(id))
                 .map(|event| event.to_string())
@@ -139,12 +139,7 @@ impl Options {
                 "{title}: attention of layer {}, head {}",
                 self.layer, self.head
             );
-            attention_map(
-                &title,
-                Matrix::new(last.len(), last.len(), &weights)?,
-                &names,
-            )?
-            .save(path)?;
+            attention_map(&title, Matrix::new(n, n, &weights)?, &names)?.save(path)?;
         }
         Ok(())
     }
@@ -159,43 +154,46 @@ pub fn generate(args: &GenerateArgs) -> Result<Outcome> {
     let style = args.options.style.as_deref();
     let options = WriteOptions {
         name: style.unwrap_or_default().to_owned(),
-        text: Some(format!(
-            "made by hemiola with the model {}",
-            args.options.model
-        )),
+        text: Some(made_by(&args.options.model)),
         ..WriteOptions::default()
     };
-    output.write(&encode_midi(&made, &options)?)?;
+    let bytes = encode_midi(&made, &options)?;
     let title = style.map_or_else(
         || "Generated".to_owned(),
         |style| format!("Generated: {style}"),
     );
     args.options.pictures(&performer, &title, &[], &made)?;
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }
 
 pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "continued")?;
     let input = MidiInput::read(&args.input)?;
+    let made_by = made_by(&args.options.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
-    let mut given = pitched_notes(&file.score(), &input.path)?;
-    if let Some(from_s) = args.from {
-        check_from(from_s, &given, &input.path)?;
-        file.truncate(from_s);
-        given = pitched_notes(&file.score(), &input.path)?;
-    }
     for warning in &file.warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
     let (performer, options) = args.options.prepare()?;
+    let heard = |file: &MidiFile| heard_notes(&file.score(), performer.tokens(), &input.path);
+    match args.from {
+        Some(from_s) => {
+            check_from(from_s, &heard(&file)?, &input.path)?;
+            file.truncate(from_s);
+        }
+        None => file.release_pedals(),
+    }
+    let given = heard(&file)?;
     let made = args
         .options
         .make(|progress| performer.continuation(&given, &options, progress))?;
-    file.add_track("continuation", &made)?;
-    output.write(&file.to_bytes()?)?;
+    file.add_track("continuation", &made_by, &made)?;
+    let bytes = file.to_bytes()?;
     let name = input.path.file_name().unwrap_or_default().to_string_lossy();
     args.options
         .pictures(&performer, &format!("{name}, continued"), &given, &made)?;
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }
 

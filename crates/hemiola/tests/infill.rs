@@ -116,4 +116,8 @@ fn each_hidden_place_is_told_once() {
     assert_eq!(infiller.predict(&other, &hidden).unwrap(), told);
     assert!(infiller.predict(&ids, &[]).unwrap().is_empty());
     assert!(infiller.predict(&[], &[]).unwrap().is_empty());
+    for (ids, hidden, word) in [(vec![9000], vec![], "9000"), (vec![60], vec![1], "place 1")] {
+        let message = infiller.predict(&ids, &hidden).unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use hemiola::datasets::Split;
 use hemiola::evaluation::ngram::{Ngram, forward_samples};
 use hemiola::tasks::perform::EventScore;
 use hemiola::tokens::EVENTS;
@@ -43,11 +42,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let performer = crate::models::open_performer(&args.model)?;
     let style = args.style.as_deref();
     let tokens = performer.tokens();
-    let dev = args.pieces.read(tokens, None)?;
+    let dev = args.pieces.events(tokens)?;
     let counted = match args.baselines {
-        true => Some(Counted::of(
-            &args.pieces.read(tokens, Some(Split::Train))?.pieces,
-        )),
+        true => Some(Counted::of(&args.pieces.counted_events(tokens)?.pieces)),
         false => None,
     };
     let mut tellers: Vec<Teller> = vec![(

@@ -172,23 +172,33 @@ impl<'a> Track<'a> {
     }
 }
 
-/// The tracks of a file's chunks. Other chunks are skipped; bytes that are no chunk are searched for the next track.
-pub(super) fn read_tracks<'a>(
+/// What follows a file's header.
+#[derive(Default)]
+pub(super) struct Chunks<'a> {
+    pub(super) tracks: Vec<Track<'a>>,
+    /// Chunks of other kinds, whole.
+    pub(super) others: Vec<&'a [u8]>,
+}
+
+/// The chunks behind a file's header; bytes that are no chunk are searched for the next track.
+pub(super) fn read_chunks<'a>(
     mut bytes: &'a [u8],
     declared: u16,
     warnings: &mut Vec<String>,
-) -> Vec<Track<'a>> {
-    let mut tracks = Vec::new();
+) -> Chunks<'a> {
+    let mut chunks = Chunks::default();
     while !bytes.is_empty() {
         let is_track = bytes.starts_with(TRACK_ID);
-        let number = tracks.len() + 1;
+        let number = chunks.tracks.len() + 1;
         let Some((length, body)) = bytes.get(4..).and_then(split_u32) else {
             warnings.push(format!("the last {} bytes are no chunk", bytes.len()));
             break;
         };
         let length = length as usize;
         if !is_track && length <= body.len() {
-            bytes = &body[length..];
+            let (chunk, rest) = bytes.split_at(bytes.len() - body.len() + length);
+            chunks.others.push(chunk);
+            bytes = rest;
             continue;
         }
         if !is_track {
@@ -208,20 +218,20 @@ pub(super) fn read_tracks<'a>(
         }
         let end = length.min(body.len());
         let (track, left) = Track::read(&body[..end], number, warnings);
-        tracks.push(track);
+        chunks.tracks.push(track);
         // A track that declares too many bytes swallows those behind it.
         bytes = match find(left, TRACK_ID) {
             Some(at) => &body[end - left.len() + at..],
             None => &body[end..],
         };
     }
-    if tracks.len() != usize::from(declared) {
+    if chunks.tracks.len() != usize::from(declared) {
         warnings.push(format!(
             "the header declares {declared} tracks; found {}",
-            tracks.len()
+            chunks.tracks.len()
         ));
     }
-    tracks
+    chunks
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {

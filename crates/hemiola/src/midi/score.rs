@@ -7,7 +7,7 @@ use crate::music::Note;
 use crate::{Error, Result};
 
 /// The value from which the sustain pedal counts as down (General MIDI).
-const PEDAL_DOWN: u8 = 64;
+pub(crate) const PEDAL_DOWN: u8 = 64;
 
 /// A tempo and when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

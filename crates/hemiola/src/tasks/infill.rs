@@ -34,12 +34,10 @@ use crate::error::{Error, Result};
 use crate::models::music_bert::MusicBert;
 use crate::music::{Note, QuantizedNote, end_s, separated};
 use crate::tokens::{
-    CLS, EVENTS, Event, EventState, LONGEST_SHIFT, MASK, SEP, STEPS_PER_SECOND, TokenOptions,
-    VOCABULARY, decode, encode, quantize,
+    EVENTS, Event, EventState, LONGEST_SHIFT, MASK, PAIR_TOKENS, STEPS_PER_SECOND, TokenOptions,
+    VOCABULARY, decode, encode, last_velocity, pair, quantize,
 };
 
-/// Special tokens of an input: `[CLS] phrase [SEP] phrase [SEP]`.
-const SPECIAL: usize = 3;
 /// Of a window, the share that stands for what is still to be filled at most.
 const MASKED_SHARE: f64 = 1.0 / 3.0;
 /// Events of a second where the piece does not tell.
@@ -114,6 +112,28 @@ impl Infiller {
         &self.model
     }
 
+    /// Refuses a gap that cannot be filled.
+    ///
+    /// # Errors
+    /// When the gap is not within the piece, or shorter than 10 ms; the message says where the piece lies.
+    pub fn check(piece: &[Note], gap: &Range<f64>) -> Result<()> {
+        let end_s = end_s(piece);
+        if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
+            return Err(Error::config(format!(
+                "the gap from {} to {} s; expected one within the piece, which lasts from 0 to {end_s:.2} s",
+                gap.start, gap.end
+            )));
+        }
+        let [start, end] = steps(gap);
+        if start == end {
+            return Err(Error::config(format!(
+                "the gap from {} to {} s is shorter than 10 ms, the least that can be filled",
+                gap.start, gap.end
+            )));
+        }
+        Ok(())
+    }
+
     /// New notes for a gap in a piece, in seconds: they begin and end in it, to 10 ms. Notes of the piece that begin in
     /// the gap are not looked at; those from before that sound into it are not struck again while they do.
     ///
@@ -122,7 +142,7 @@ impl Infiller {
     /// the seconds that are done.
     ///
     /// # Errors
-    /// When the gap is empty or not within the piece, or the model's output is no number.
+    /// As [`Self::check`], or when the model's output is no number.
     pub fn fill(
         &self,
         piece: &[Note],
@@ -149,10 +169,21 @@ impl Infiller {
     /// The likeliest event at each of the `hidden` places of a piece, which are in rising order, all of them behind masks.
     ///
     /// # Errors
-    /// When an event is not in the vocabulary.
+    /// When an event is not in the vocabulary, or a place is not in the piece.
     pub fn predict(&self, ids: &[u16], hidden: &[usize]) -> Result<Vec<u16>> {
-        let window = self.model.config().max_seq_len - SPECIAL;
+        let window = self.model.config().max_seq_len - PAIR_TOKENS;
         let mut found = Vec::with_capacity(hidden.len());
+        if let Some(id) = ids.iter().find(|&&id| usize::from(id) >= VOCABULARY) {
+            return Err(Error::config(format!(
+                "event {id} is not in the vocabulary of {VOCABULARY}"
+            )));
+        }
+        if let Some(place) = hidden.iter().find(|&&place| place >= ids.len()) {
+            return Err(Error::config(format!(
+                "place {place} is not in a piece of {} events, counted from 0",
+                ids.len()
+            )));
+        }
         let mut masked = ids.to_vec();
         hidden.iter().for_each(|&place| masked[place] = MASK);
         for (number, events) in masked.chunks(window).enumerate() {
@@ -161,7 +192,7 @@ impl Infiller {
                 .iter()
                 .filter(|&&p| p >= first && p < first + events.len());
             let (a, b) = events.split_at(events.len() / 2);
-            let input = [&[CLS], a, &[SEP], b, &[SEP]].concat();
+            let input = pair(a, b);
             let logits = self.forward(&input)?;
             let classes = logits.len() / input.len();
             for place in places {
@@ -220,24 +251,11 @@ struct Filling {
 
 impl Filling {
     fn new(piece: &[Note], gap: Range<f64>) -> Result<Self> {
-        let end_s = end_s(piece);
-        if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
-            return Err(Error::config(format!(
-                "the gap from {} to {} s; expected one within the piece, which lasts from 0 to {end_s:.2} s",
-                gap.start, gap.end
-            )));
-        }
+        Infiller::check(piece, &gap)?;
         let outside = piece.iter().filter(|note| !gap.contains(&note.onset_s));
         let kept: Vec<Note> = outside.copied().collect();
         let kept = separated(quantize(&kept)?);
-        let [start, end] = [gap.start, gap.end]
-            .map(|time_s| (time_s * f64::from(STEPS_PER_SECOND)).round() as u32);
-        if start == end {
-            return Err(Error::config(format!(
-                "the gap from {} to {} s is shorter than 10 ms, the least that can be filled",
-                gap.start, gap.end
-            )));
-        }
+        let [start, end] = steps(&gap);
         let before = |note: &&QuantizedNote| note.start < end && note.start <= start;
         let (left, sounding): (Vec<QuantizedNote>, Vec<QuantizedNote>) = kept
             .iter()
@@ -267,7 +285,7 @@ impl Filling {
             .collect();
         let right = encode(&behind);
         let state = EventState::after(&left);
-        let seconds = end_s - (gap.end - gap.start);
+        let seconds = end_s(piece) - (gap.end - gap.start);
         let density = match seconds > 1.0 {
             true => (left.len() + right.len()) as f64 / seconds,
             false => USUAL_DENSITY,
@@ -289,7 +307,7 @@ impl Filling {
 
     /// What the model is shown, and the position of the first hidden event.
     fn input(&self, longest: usize) -> (Vec<u16>, usize) {
-        let room = longest - SPECIAL;
+        let room = longest - PAIR_TOKENS;
         let hidden = (f64::from(self.end - self.now) * self.density)
             .ceil()
             .max(1.0);
@@ -303,15 +321,9 @@ impl Filling {
             .len()
             .min(half.max((room - masks).saturating_sub(known.len())));
         let known = &known[known.len().saturating_sub(room - masks - right)..];
-        let input = [
-            &[CLS],
-            known,
-            &vec![MASK; masks],
-            &[SEP],
-            &behind[..right],
-            &[SEP],
-        ];
-        (input.concat(), 1 + known.len())
+        let hidden = vec![MASK; masks];
+        let input = pair(&[known, &hidden].concat(), &behind[..right]);
+        (input, 1 + known.len())
     }
 
     /// Leaves what keeps the rules and does not touch the notes from before.
@@ -366,7 +378,8 @@ impl Filling {
         let open = self.state.sounding().filter(|pitch| !kept(pitch));
         let closing: Vec<u16> = open.map(|pitch| Event::NoteOff(pitch).id()).collect();
         self.made.extend(closing);
-        let mut notes = decode(&self.made).to_notes();
+        let loud = last_velocity(&self.left);
+        let mut notes = decode(&[loud.as_slice(), &self.made].concat()).to_notes();
         let origin_s = f64::from(self.origin) / f64::from(STEPS_PER_SECOND);
         for note in &mut notes {
             note.onset_s += origin_s;
@@ -374,6 +387,11 @@ impl Filling {
         }
         notes
     }
+}
+
+/// Where a stretch of seconds starts and ends on the grid.
+fn steps(stretch: &Range<f64>) -> [u32; 2] {
+    [stretch.start, stretch.end].map(|time_s| (time_s * f64::from(STEPS_PER_SECOND)).round() as u32)
 }
 
 /// The events that happen up to a step, and the step of the last of them or, if that is more than the longest shift
