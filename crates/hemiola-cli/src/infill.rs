@@ -7,7 +7,7 @@ use hemiola::midi::MidiFile;
 use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, piano_roll};
 use hemiola::tasks::infill::{InfillOptions, Infiller};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, heard_notes, made_by};
+use crate::midi_files::{MidiInput, MidiOutput, heard_notes, made_by, save_picture};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -35,22 +35,24 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    check_picture(args.plot.as_deref())?;
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "infilled")?;
+    output.check(&[args.plot.as_deref()])?;
     let input = MidiInput::read(&args.input)?;
     let made_by = made_by(&args.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
-    for warning in &file.warnings {
+    let score = file.score();
+    for warning in &score.warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
     let infiller = crate::models::open_infiller(&args.model)?;
-    let piece = heard_notes(&file.score(), infiller.tokens(), &input.path)?;
+    let piece = heard_notes(&score, infiller.tokens(), &input.path)?;
     let gap = args.from..args.to;
     Infiller::check(&piece, &gap)
         .map_err(|error| wrong_use(format!("{}: {error}", input.path.display())))?;
     let options = InfillOptions {
         sampler: args.sampling.sampler()?,
     };
+    args.sampling.tell(&options.sampler);
     let bar = progress::bar(
         ((gap.end - gap.start) * 100.0) as u64,
         "{wide_bar} {percent} % {eta}",
@@ -59,6 +61,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         bar.set_position((seconds * 100.0) as u64);
     })?;
     bar.finish_and_clear();
+    match made.len() {
+        0 => eprintln!("warning: the model leaves the gap empty; another --seed may fill it"),
+        notes => eprintln!("{notes} notes"),
+    }
     file.remove_notes(gap.clone());
     file.add_track("infill", &made_by, &made)?;
     let bytes = file.to_bytes()?;
@@ -80,7 +86,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
             ..PianoRollOptions::default()
         };
         let name = input.path.file_name().unwrap_or_default().to_string_lossy();
-        piano_roll(&format!("{name}, gap filled"), &layers, &options)?.save(path)?;
+        let picture = piano_roll(&format!("{name}, gap filled"), &layers, &options)?;
+        save_picture(&picture, path)?;
     }
     output.write(&bytes)?;
     Ok(Outcome::Done)

@@ -11,7 +11,7 @@ use hemiola::plot::attention_map;
 use hemiola::tasks::perform::{Made, PerformOptions, Performer};
 use hemiola::tokens::{Event, encode, quantize};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, heard_notes, made_by};
+use crate::midi_files::{MidiInput, MidiOutput, draw, heard_notes, made_by, save_picture};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -70,9 +70,8 @@ struct Options {
 
 impl Options {
     /// The model and what it is asked for, if it can do that.
-    fn prepare(&self) -> Result<(Performer, PerformOptions)> {
-        check_picture(self.plot.as_deref())?;
-        check_picture(self.attention.as_deref())?;
+    fn prepare(&self, output: &MidiOutput) -> Result<(Performer, PerformOptions)> {
+        output.check(&[self.plot.as_deref(), self.attention.as_deref()])?;
         let performer = crate::models::open_performer(&self.model)?;
         let options = PerformOptions {
             style: self.style.clone(),
@@ -87,6 +86,7 @@ impl Options {
                 .attention(&[0], 1, None, self.layer, self.head)
                 .map_err(wrong)?;
         }
+        self.sampling.tell(&options.sampler);
         Ok((performer, options))
     }
 
@@ -139,7 +139,8 @@ impl Options {
                 "{title}: attention of layer {}, head {}",
                 self.layer, self.head
             );
-            attention_map(&title, Matrix::new(n, n, &weights)?, &names)?.save(path)?;
+            let map = attention_map(&title, Matrix::new(n, n, &weights)?, &names)?;
+            save_picture(&map, path)?;
         }
         Ok(())
     }
@@ -147,7 +148,7 @@ impl Options {
 
 pub fn generate(args: &GenerateArgs) -> Result<Outcome> {
     let output = MidiOutput::choose(args.output.as_deref(), None, "")?;
-    let (performer, options) = args.options.prepare()?;
+    let (performer, options) = args.options.prepare(&output)?;
     let made = args
         .options
         .make(|progress| performer.generate(&options, progress))?;
@@ -172,10 +173,10 @@ pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
     let input = MidiInput::read(&args.input)?;
     let made_by = made_by(&args.options.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
-    for warning in &file.warnings {
+    for warning in &file.score().warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
-    let (performer, options) = args.options.prepare()?;
+    let (performer, options) = args.options.prepare(&output)?;
     let heard = |file: &MidiFile| heard_notes(&file.score(), performer.tokens(), &input.path);
     match args.from {
         Some(from_s) => {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::pieces::{Piece, PieceArgs};
-use crate::{Outcome, progress};
+use crate::{Outcome, progress, wrong_use};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -41,6 +41,9 @@ type Teller<'a> = (
 pub fn run(args: &Args) -> Result<Outcome> {
     let performer = crate::models::open_performer(&args.model)?;
     let style = args.style.as_deref();
+    performer
+        .score(&[], style)
+        .map_err(|error| wrong_use(error.to_string()))?;
     let tokens = performer.tokens();
     let dev = args.pieces.events(tokens)?;
     let counted = match args.baselines {

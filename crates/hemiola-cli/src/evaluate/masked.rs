@@ -18,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     pieces: PieceArgs,
     /// The share of events that is hidden
-    #[arg(long, default_value_t = 0.15)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0.15)]
     share: f64,
     /// The same seed hides the same events
     #[arg(long, default_value_t = 1)]

@@ -15,7 +15,7 @@ pub struct Args {
     #[command(flatten)]
     pieces: PieceArgs,
     /// Random pairs of phrases between which is interpolated
-    #[arg(long, default_value = "50", value_name = "N", value_parser = pairs)]
+    #[arg(long, default_value = "50", value_name = "N", value_parser = pairs, allow_negative_numbers = true)]
     pairs: usize,
     /// Steps of each interpolation, both ends included
     #[arg(long, default_value = "8", value_name = "N", value_parser = steps)]

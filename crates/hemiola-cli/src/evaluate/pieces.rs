@@ -9,7 +9,7 @@ use hemiola::datasets::{DataSet, Split};
 use hemiola::midi::Score;
 use hemiola::tokens::TokenOptions;
 
-use crate::{Outcome, progress};
+use crate::{Outcome, progress, wrong_use};
 
 #[derive(clap::Args)]
 pub struct PieceArgs {
@@ -78,6 +78,12 @@ impl PieceArgs {
 
     /// The folder with the dev side of its list; without a list, all of it.
     fn dev(&self) -> Result<MidiFolder> {
+        if self.folder.is_file() {
+            return Err(wrong_use(format!(
+                "{} is a file; expected a folder of MIDI files",
+                self.folder.display()
+            )));
+        }
         let Some(list) = &self.list else {
             return Ok(MidiFolder::open(&self.folder, None, 1.0)?);
         };

@@ -46,26 +46,41 @@ impl<'a> MidiFile<'a> {
     /// Notes that never end are given an end where their track ends; `name` stands for the file in messages.
     ///
     /// # Errors
-    /// The bytes are no MIDI file, hold no readable track, or several pieces (type 2).
+    /// The bytes are no MIDI file, hold no readable track, a track of which a part is unreadable, or several pieces (type 2).
     pub fn parse(bytes: &'a [u8], name: impl AsRef<Path>) -> Result<Self> {
         let name = name.as_ref();
         let mut warnings = Vec::new();
-        let (header, chunks) = Header::read(bytes, name, &mut warnings)?;
-        if header.sequential {
+        let (mut header, chunks) = Header::read(bytes, name, &mut warnings)?;
+        let Chunks { mut tracks, others } = read_chunks(chunks, header.track_count, &mut warnings);
+        if header.sequential && tracks.len() > 1 {
             return Err(Error::input(
                 name,
                 "a MIDI file of type 2 holds pieces that do not belong together; expected type 0 or 1, so save \
                  the piece that you want as one of its own",
             ));
         }
-        let Chunks { mut tracks, others } = read_chunks(chunks, header.track_count, &mut warnings);
+        header.sequential = false;
+        let said = |warnings: &[String]| match warnings.last() {
+            Some(warning) => format!(" ({warning})"),
+            None => String::new(),
+        };
         if tracks.iter().all(|track| track.events.is_empty()) {
             return Err(Error::input(
                 name,
-                "no event is readable in it; the file is cut off or damaged",
+                format!(
+                    "no event is readable in it; the file is cut off or damaged{}",
+                    said(&warnings)
+                ),
+            ));
+        }
+        if let Some(lost) = tracks.iter().find_map(|track| track.unreadable.as_ref()) {
+            return Err(Error::input(
+                name,
+                format!("{lost}; to be changed without loss, a file must be readable to its end"),
             ));
         }
         let tempo = tempo_map(&tracks, &header, &mut warnings);
+        let warnings = score_of(&tracks, &header, &tempo, &mut warnings).warnings;
         tracks.iter_mut().for_each(close);
         Ok(Self {
             timing: timing(&header),
@@ -78,10 +93,11 @@ impl<'a> MidiFile<'a> {
         })
     }
 
-    /// What the file says as it stands.
+    /// What the file says as it stands, with its warnings.
     pub fn score(&self) -> Score {
-        let mut warnings = self.warnings.clone();
-        score_of(&self.tracks, &self.header, &self.tempo, &mut warnings)
+        let mut score = score_of(&self.tracks, &self.header, &self.tempo, &mut Vec::new());
+        score.warnings.clone_from(&self.warnings);
+        score
     }
 
     /// Takes out the notes that begin in a stretch of time, in seconds, but no percussion; others stay, even where they
@@ -201,8 +217,8 @@ impl<'a> MidiFile<'a> {
             kind,
         });
         self.tracks.push(Track {
-            start_tick: 0,
             events: events.collect(),
+            ..Track::default()
         });
         Ok(())
     }
@@ -320,17 +336,19 @@ fn end_of_track<'a>(tick: u64) -> Event<'a> {
 
 /// Ends the notes that sound where a track ends, and the track.
 fn close(track: &mut Track) {
-    let mut sounding: HashMap<(u8, u8), u64> = HashMap::new();
+    let mut sounding: HashMap<(u8, u8), Vec<u64>> = HashMap::new();
     for event in &track.events {
         match key_of(&event.kind) {
-            Some((key, true)) => drop(sounding.insert(key, event.tick)),
-            // As in reading, a note-off does not end a note that begins right there.
-            Some((key, false)) if sounding.get(&key).is_some_and(|&t| t < event.tick) => {
-                sounding.remove(&key);
+            Some((key, true)) => sounding.entry(key).or_default().push(event.tick),
+            Some((key, false)) => {
+                if let Some(begun) = sounding.get_mut(&key) {
+                    end_notes(begun, event.tick, |tick| *tick);
+                }
             }
-            _ => {}
+            None => {}
         }
     }
+    sounding.retain(|_, begun| !begun.is_empty());
     if track.events.last().is_some_and(is_end) && sounding.is_empty() {
         return;
     }
@@ -339,7 +357,7 @@ fn close(track: &mut Track) {
     let mut open: Vec<_> = sounding.into_iter().collect();
     open.sort_unstable();
     for ((channel, key), begun) in open {
-        end = end.max(begun + 1);
+        end = end.max(begun.into_iter().max().unwrap_or(0) + 1);
         track.events.push(Event {
             tick: end,
             kind: TrackEventKind::Midi {
@@ -354,7 +372,19 @@ fn close(track: &mut Track) {
     track.events.push(end_of_track(end));
 }
 
-/// The indices of the events of notes that begin in a stretch; a note-off that also ends a note from before is none.
+/// Of the notes of a key, takes out and gives those that a note-off ends. As in reading, where there are older ones, those
+/// that begin right there go on.
+fn end_notes<T>(sounding: &mut Vec<T>, now: u64, begun: impl Fn(&T) -> u64) -> Vec<T> {
+    let (older, new): (Vec<T>, Vec<T>) = sounding.drain(..).partition(|note| begun(note) < now);
+    if older.is_empty() {
+        return new;
+    }
+    *sounding = new;
+    older
+}
+
+/// The indices of the events of notes that begin in a stretch, and of note-offs in it that end nothing; a note-off that also
+/// ends a note from before is none.
 fn notes_within(
     track: &Track,
     tempo: &TempoMap,
@@ -380,13 +410,14 @@ fn notes_within(
             }
             continue;
         }
-        let ended = notes.iter().filter(|(tick, _)| *tick < event.tick);
-        let (mut any, mut all_go) = (false, true);
-        ended.for_each(|(_, goes)| (any, all_go) = (true, all_go && *goes));
-        if any && all_go {
+        let ended = end_notes(notes, event.tick, |(tick, _)| *tick);
+        let goes = match ended.is_empty() {
+            true => stretch.contains(&tempo.seconds(event.tick)),
+            false => ended.iter().all(|(_, goes)| *goes),
+        };
+        if goes {
             removed.insert(index);
         }
-        notes.retain(|(tick, _)| *tick >= event.tick);
     }
     removed
 }
