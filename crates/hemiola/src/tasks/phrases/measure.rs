@@ -60,6 +60,19 @@ pub struct PhraseScores {
     /// Latent dimensions whose mean varies over the phrases with more than 0.01.
     pub active_units: usize,
     pub latent_units: usize,
+    /// Of the ways between phrases; nothing where no pair was measured.
+    #[serde(flatten)]
+    pub ways: Option<WayScores>,
+    /// What attribute vectors do: for +1 along `density`, say, `density_change` is the mean change of the density and
+    /// `density_on_register` that of the register, in standard deviations of the training phrases, and `density_right` the
+    /// share of phrases whose density moved the right way; −1 counts as well, the other way round.
+    #[serde(flatten)]
+    pub attributes: BTreeMap<String, f64>,
+}
+
+/// What is found of the ways between pairs of phrases: through the latent space, by cross-fading, by averaging.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WayScores {
     /// Those whose ends decode to different cells; only they are measured.
     pub pairs: usize,
     pub steps: usize,
@@ -75,11 +88,6 @@ pub struct PhraseScores {
     pub average: PathScores,
     #[serde(flatten)]
     pub key_clarity: KeyClarity,
-    /// What attribute vectors do: for +1 along `density`, say, `density_change` is the mean change of the density and
-    /// `density_on_register` that of the register, in standard deviations of the training phrases, and `density_right` the
-    /// share of phrases whose density moved the right way; −1 counts as well, the other way round.
-    #[serde(flatten)]
-    pub attributes: BTreeMap<String, f64>,
 }
 
 /// How well what sounds fits one key: the best correlation of the pitch classes, each as long as it sounds, with the
@@ -157,8 +165,6 @@ pub fn measure(
     let latents = space.encode_phrases(&phrases)?;
     let [sounding, onsets, notes] = reconstruction(space, &phrases, &latents)?;
     let pairs = draw_pairs(&piece_of, options);
-    let ways = ways(space, &latents, &pairs, options)?;
-    let [interpolation, crossfade, average] = ways.scores;
     let vectors = &space.config.attributes;
     let attributes = effects(space, vectors, &spread(&latents, MOST_MOVED))?.figures(vectors);
     Ok(PhraseScores {
@@ -170,12 +176,7 @@ pub fn measure(
         kl_nats: divergence(&latents),
         active_units: active_units(&latents),
         latent_units: space.model.latent_dim(),
-        pairs: ways.pairs,
-        steps: options.steps,
-        interpolation,
-        crossfade,
-        average,
-        key_clarity: ways.key_clarity,
+        ways: ways(space, &latents, &pairs, options)?,
         attributes,
     })
 }
@@ -252,19 +253,13 @@ fn draw_pairs(piece_of: &[usize], options: &MeasureOptions) -> Vec<[usize; 2]> {
     pairs
 }
 
-/// What is found of the ways between phrases: through the latent space, by cross-fading, by averaging.
-struct Ways {
-    pairs: usize,
-    scores: [PathScores; 3],
-    key_clarity: KeyClarity,
-}
-
+/// `None` if there is no pair whose ends decode to different cells.
 fn ways(
     space: &PhraseSpace,
     latents: &[LatentPhrase],
     pairs: &[[usize; 2]],
     options: &MeasureOptions,
-) -> Result<Ways> {
+) -> Result<Option<WayScores>> {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0xfade);
     let frames = space.frames();
     let roll = &space.rolls.roll;
@@ -317,16 +312,23 @@ fn ways(
             clarity[index].extend(between.iter().filter_map(|cells| key_clarity(cells)));
         }
     }
-    let [interpolation, crossfade, average, ends] =
-        clarity.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64);
-    Ok(Ways {
-        pairs: scores[0].len(),
-        scores: scores.map(|rows| PathScores::mean(&rows)),
+    if scores[0].is_empty() {
+        return Ok(None);
+    }
+    let pairs = scores[0].len();
+    let means = clarity.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64);
+    let [interpolation, crossfade, average] = scores.map(|rows| PathScores::mean(&rows));
+    Ok(Some(WayScores {
+        pairs,
+        steps: options.steps,
+        interpolation,
+        crossfade,
+        average,
         key_clarity: KeyClarity {
-            ends,
-            interpolation,
-            crossfade,
-            average,
+            interpolation: means[0],
+            crossfade: means[1],
+            average: means[2],
+            ends: means[3],
         },
-    })
+    }))
 }
