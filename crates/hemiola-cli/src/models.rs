@@ -114,12 +114,6 @@ fn open(name: &str) -> Result<CheckpointFiles> {
     let folder = Path::new(name);
     Ok(match checkpoint::bundled(name) {
         Some(model) => CheckpointFiles::bundled(model)?,
-        None if folder.is_dir() && !folder.join("config.json").exists() => {
-            return Err(wrong_use(format!(
-                "model {name}: this folder holds no checkpoint; expected config.json and model.safetensors in it, as in \
-                 the folder `best` of a training run"
-            )));
-        }
         None if folder.is_dir() => CheckpointFiles::read(folder)?,
         None => {
             let built_in: Vec<&str> = checkpoint::bundled_models()

@@ -117,16 +117,16 @@ fn percussion_stays_in_gaps_and_goes_with_the_rest() {
 
 #[test]
 fn pieces_that_do_not_belong_together_and_junk_are_refused() {
-    let note: &[u8] = &[0, 0x90, 60, 80, 0x60, 0x80, 60, 0, 0, 0xff, 0x2f, 0];
-    let mut bytes = file(&[note, note]);
+    let piece: &[u8] = &[0, 0x90, 60, 80, 0x60, 0x80, 60, 0, 0, 0xff, 0x2f, 0];
+    let mut bytes = file(&[piece, piece]);
     bytes[9] = 2;
     // One piece alone is a file like others.
-    let mut alone = file(&[note]);
+    let mut alone = file(&[piece]);
     alone[9] = 2;
     let alone = MidiFile::parse(&alone, "x.mid").unwrap();
     assert_eq!(edited(&alone).notes().len(), 1);
     // A byte that is no event, with a note behind it.
-    let torn = file(&[&[&note[..8], &[0, 0xf1], note].concat()]);
+    let torn = file(&[&[&piece[..8], &[0, 0xf1], piece].concat()]);
     for (bytes, word) in [
         (bytes.as_slice(), "type 2"),
         (b"", "no bytes"),
