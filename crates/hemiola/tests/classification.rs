@@ -325,8 +325,8 @@ proptest! {
 
     #[test]
     fn the_order_of_examples_does_not_matter((one, other) in in_any_order(examples()), n_bins in 1usize..20) {
-        let ((a, ra), (b, rb)): ((Vec<f64>, Vec<bool>), (Vec<f64>, Vec<bool>)) =
-            (one.into_iter().unzip(), other.into_iter().unzip());
+        let (a, ra): (Vec<f64>, Vec<bool>) = one.into_iter().unzip();
+        let (b, rb): (Vec<f64>, Vec<bool>) = other.into_iter().unzip();
         prop_assert_eq!(roc_auc(&a, &ra), roc_auc(&b, &rb));
         prop_assert_eq!(average_precision(&a, &ra), average_precision(&b, &rb));
         prop_assert_eq!(precision_recall_curve(&a, &ra), precision_recall_curve(&b, &rb));
