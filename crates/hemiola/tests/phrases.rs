@@ -315,7 +315,7 @@ fn what_calibration_finds_fits_the_model() {
     }
     // Weighted means of two ends are one end, then the other, which never turns back.
     assert_eq!(json["average_monotone_share"], 1.0);
-    assert_eq!(json["crossfade_monotone_share"], 1.0);
+    assert!(json["crossfade_spearman"].as_f64().unwrap() > 0.8, "{json}");
     let pairs = json["pairs"].as_u64().unwrap();
     assert!((1..=60).contains(&pairs), "{pairs}");
     let none = MeasureOptions {

@@ -79,8 +79,7 @@ pub struct WayScores {
     /// Through the latent space; distances are 1 − F1 of the cells that sound, to the decoded ends.
     #[serde(flatten, serialize_with = "interpolation")]
     pub interpolation: PathScores,
-    /// The notes of the first end go one after the other and those of the second come, in an order drawn by chance. Such a
-    /// way never turns back.
+    /// The notes of the first end go one after the other and those of the second come, in an order drawn by chance.
     #[serde(flatten, serialize_with = "crossfade")]
     pub crossfade: PathScores,
     /// The cells of which the weighted mean of both ends is a half or more.
