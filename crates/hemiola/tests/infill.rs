@@ -101,6 +101,15 @@ fn impossible_gaps_are_refused() {
     }
     assert!(fill(&[], 0.0, 1.0).is_err());
     assert!(Infiller::new(model(8), InfillerConfig::default()).is_err());
+    let window = |window| InfillerConfig {
+        window: Some(window),
+        ..InfillerConfig::default()
+    };
+    assert!(Infiller::new(model(64), window(64)).is_ok());
+    for impossible in [8, 65] {
+        let error = Infiller::new(model(64), window(impossible)).unwrap_err();
+        assert!(error.to_string().contains("task.window"), "{error}");
+    }
 }
 
 #[test]

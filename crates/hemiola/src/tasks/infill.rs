@@ -49,6 +49,10 @@ const USUAL_DENSITY: f64 = 25.0;
 pub struct InfillerConfig {
     /// How pieces became events.
     pub tokens: TokenOptions,
+    /// Events and special tokens of the pairs of phrases that the model learned from, which are as many as it is shown;
+    /// without, its max_seq_len.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
 }
 
 /// How a gap is filled.
@@ -77,12 +81,28 @@ impl Infiller {
                 sizes.vocab_size, sizes.n_events, sizes.max_seq_len
             )));
         }
+        if let Some(window) = config
+            .window
+            .filter(|n| !(16..=sizes.max_seq_len).contains(n))
+        {
+            return Err(Error::config(format!(
+                "task.window is {window}; expected from 16 to max_seq_len, {}",
+                sizes.max_seq_len
+            )));
+        }
         let device = model.devices()[0].clone();
         Ok(Self {
             model,
             config,
             device,
         })
+    }
+
+    /// Events and special tokens that the model is shown at most.
+    fn window(&self) -> usize {
+        self.config
+            .window
+            .unwrap_or(self.model.config().max_seq_len)
     }
 
     /// The built-in model, on the processor.
@@ -153,7 +173,7 @@ impl Infiller {
         let mut sampler = Sampler::new(options.sampler)?;
         let mut filling = Filling::new(piece, gap)?;
         while filling.now < filling.end {
-            let (input, position) = filling.input(self.model.config().max_seq_len);
+            let (input, position) = filling.input(self.window());
             let mut logits = self.logits(&input, position)?;
             filling.restrict(&mut logits);
             let id = sampler.sample(&logits).ok_or_else(|| {
@@ -171,7 +191,7 @@ impl Infiller {
     /// # Errors
     /// When an event is not in the vocabulary, or a place is not in the piece.
     pub fn predict(&self, ids: &[u16], hidden: &[usize]) -> Result<Vec<u16>> {
-        let window = self.model.config().max_seq_len - PAIR_TOKENS;
+        let window = self.window() - PAIR_TOKENS;
         let mut found = Vec::with_capacity(hidden.len());
         if let Some(id) = ids.iter().find(|&&id| usize::from(id) >= VOCABULARY) {
             return Err(Error::config(format!(

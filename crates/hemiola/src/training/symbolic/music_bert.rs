@@ -306,6 +306,7 @@ impl ModelRecipe for MusicBertRecipe {
             },
             task: InfillerConfig {
                 tokens: self.data.tokens,
+                window: Some(self.data.window),
             },
             card: self.card.clone(),
             score: Score {
