@@ -115,7 +115,7 @@ fn levels_are_those_asked_for() {
     let added = difference(&mixed, &clean);
     let found = db(&clean, &added);
     assert!((found - 6.0).abs() < 0.05, "{found} dB");
-    let period = (0.7 * f64::from(RATE)) as usize;
+    let period = (0.7 * f64::from(RATE)).round() as usize;
     let again = difference(&added[..period / 2], &added[period..period + period / 2]);
     assert!(db(&again, &added) < -60.0);
 }
