@@ -17,8 +17,8 @@ const SEMITONES: std::ops::RangeInclusive<f64> = -24.0..=24.0;
 const LEAST_PRODUCT: f64 = 0.25;
 
 /// The rate that the session is told. At this one its windows have 8192 samples, 170 to 256 ms at the rates at which
-/// it really works: they part the notes of a chord from the second octave on, which half as long ones do not, and
-/// onsets hardly suffer, since phases start anew there.
+/// it really works: they part notes that are 34 Hz apart, as in a chord on C3, which half as long ones do not; onsets
+/// hardly suffer, since phases start anew there.
 const SESSION_RATE: u32 = 96_000;
 
 /// Stages of work between two looks at what came out.
@@ -87,7 +87,7 @@ impl Stretch {
     pub fn notes(&self, notes: &[Note]) -> Vec<Note> {
         let moved = |note: &Note| {
             let pitch = (f64::from(note.pitch) + self.semitones).round();
-            (0.0..=127.0).contains(&pitch).then(|| Note {
+            (0.0..=127.0).contains(&pitch).then_some(Note {
                 onset_s: note.onset_s * self.factor,
                 offset_s: note.offset_s * self.factor,
                 pitch: pitch as u8,
