@@ -301,6 +301,18 @@ class MusicBERT(nn.Module):
         return events + F.cross_entropy(out["nsp_logits"], inputs["is_next"])
 
 
+class MusicBERTClassifier(nn.Module):
+    """MusicBERT with classes, tokens [batch, time] below vocab_size: the mean over time of what its last layer says."""
+
+    def __init__(self, n_classes, bert):
+        super().__init__()
+        self.bert = MusicBERT(**bert)
+        self.classifier = nn.Linear(bert["d_model"], n_classes)
+
+    def forward(self, tokens, **_):
+        return self.classifier(self.bert(tokens)["hidden_states"].mean(1))
+
+
 class MusicVAE(nn.Module):
     """Frames x [batch, input_dim], or x [batch, segments, frames, input_dim]; eps [batch, latent_dim] is noise."""
 

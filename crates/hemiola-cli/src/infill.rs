@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use hemiola::midi::MidiFile;
-use hemiola::music::end_s;
 use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, piano_roll};
-use hemiola::tasks::infill::InfillOptions;
+use hemiola::tasks::infill::{InfillOptions, Infiller};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, pitched_notes};
+use crate::midi_files::{MidiInput, MidiOutput, heard_notes, made_by, save_picture};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -36,28 +35,24 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    check_picture(args.plot.as_deref())?;
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "infilled")?;
+    output.check(&[args.plot.as_deref()])?;
     let input = MidiInput::read(&args.input)?;
+    let made_by = made_by(&args.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
-    for warning in &file.warnings {
+    let score = file.score();
+    for warning in &score.warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
-    let piece = pitched_notes(&file.score(), &input.path)?;
-    let end_s = end_s(&piece);
-    let gap = args.from..args.to;
-    if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
-        return Err(wrong_use(format!(
-            "the gap from {} to {} s: expected one within {}, whose notes end at {end_s:.2} s",
-            gap.start,
-            gap.end,
-            input.path.display()
-        )));
-    }
     let infiller = crate::models::open_infiller(&args.model)?;
+    let piece = heard_notes(&score, infiller.tokens(), &input.path)?;
+    let gap = args.from..args.to;
+    Infiller::check(&piece, &gap)
+        .map_err(|error| wrong_use(format!("{}: {error}", input.path.display())))?;
     let options = InfillOptions {
         sampler: args.sampling.sampler()?,
     };
+    args.sampling.tell(&options.sampler);
     let bar = progress::bar(
         ((gap.end - gap.start) * 100.0) as u64,
         "{wide_bar} {percent} % {eta}",
@@ -66,9 +61,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
         bar.set_position((seconds * 100.0) as u64);
     })?;
     bar.finish_and_clear();
+    match made.len() {
+        0 => eprintln!("warning: the model leaves the gap empty; another --seed may fill it"),
+        notes => eprintln!("{notes} notes"),
+    }
     file.remove_notes(gap.clone());
-    file.add_track("infill", &made)?;
-    output.write(&file.to_bytes()?)?;
+    file.add_track("infill", &made_by, &made)?;
+    let bytes = file.to_bytes()?;
     if let Some(path) = &args.plot {
         let kept: Vec<_> = piece
             .into_iter()
@@ -87,7 +86,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
             ..PianoRollOptions::default()
         };
         let name = input.path.file_name().unwrap_or_default().to_string_lossy();
-        piano_roll(&format!("{name}, gap filled"), &layers, &options)?.save(path)?;
+        let picture = piano_roll(&format!("{name}, gap filled"), &layers, &options)?;
+        save_picture(&picture, path)?;
     }
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }

@@ -1,18 +1,22 @@
 //! `hemiola interpolate`: two pieces in, the steps from one to the other out.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use hemiola::formats::write_atomically;
+use hemiola::formats::{check_writable, write_atomically};
 use hemiola::models::music_vae::Interpolation;
 use hemiola::music::Note;
 use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, Picture, piano_roll};
 use hemiola::tasks::phrases::{MOST_STEPS, Passage};
 
-use crate::Outcome;
+use crate::midi_files::{MidiOutput, made_by, save_picture};
 use crate::passages::{Input, SpaceArgs};
 use crate::transcribe::make_folder;
+use crate::{Outcome, wrong_use};
+
+/// All steps, one after the other.
+const JOINED: &str = "joined.mid";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -21,7 +25,7 @@ pub struct Args {
     /// The MIDI file to end with
     to: PathBuf,
     /// Pieces to make, the two ends as the model remembers them included
-    #[arg(long, default_value = "8", value_name = "N", value_parser = steps)]
+    #[arg(long, default_value = "8", value_name = "N", value_parser = steps, allow_negative_numbers = true)]
     steps: usize,
     /// The folder to write: 01.mid, 02.mid and so on, and all of them one after the other in joined.mid
     #[arg(short, long, value_name = "FOLDER")]
@@ -50,6 +54,21 @@ pub fn way(spherical: bool) -> Interpolation {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
+    if args.output == Path::new("-") {
+        return Err(wrong_use(
+            "-o -: steps are files; expected a folder for them",
+        ));
+    }
+    if args.output.exists() && !args.output.is_dir() {
+        return Err(wrong_use(format!(
+            "-o {} is a file; expected a folder for the steps",
+            args.output.display()
+        )));
+    }
+    let names = step_names(args.steps);
+    check_leftovers(&args.output, &names)?;
+    check_writable(args.output.join(JOINED))?;
+    MidiOutput::Stdout.check(&[args.space.plot.as_deref()])?;
     let space = args.space.open()?;
     let [from, to] = [
         Input::read(&args.from, &space)?,
@@ -61,16 +80,12 @@ pub fn run(args: Args) -> Result<Outcome> {
         .with_context(|| format!("{} to {}", args.from.display(), args.to.display()))?;
     let joined = Passage::joined(&passages);
 
-    let digits = args.steps.to_string().len().max(2);
+    let made_by = made_by(&args.space.model);
     let mut files = Vec::with_capacity(args.steps + 1);
-    for (index, passage) in passages.iter().enumerate() {
-        let name = format!("{:0digits$}.mid", index + 1);
-        files.push((name, passage.to_midi(args.space.made_by())?));
+    for (name, passage) in names.into_iter().zip(&passages) {
+        files.push((name, passage.to_midi(Some(made_by.clone()))?));
     }
-    files.push((
-        "joined.mid".to_owned(),
-        joined.to_midi(args.space.made_by())?,
-    ));
+    files.push((JOINED.to_owned(), joined.to_midi(Some(made_by))?));
 
     let title = format!("{} to {} in {} steps", from.stem, to.stem, args.steps);
     let picture = drawn(&title, &passages, &joined, [&from.stem, &to.stem])?;
@@ -79,9 +94,39 @@ pub fn run(args: Args) -> Result<Outcome> {
         write_atomically(args.output.join(name), |file| file.write_all(&bytes))?;
     }
     if let Some(path) = &args.space.plot {
-        picture.save(path)?;
+        save_picture(&picture, path)?;
     }
+    eprintln!("{}", args.output.display());
     Ok(Outcome::Done)
+}
+
+/// The names of the files of so many steps, in their order.
+fn step_names(steps: usize) -> Vec<String> {
+    let digits = steps.to_string().len().max(2);
+    (1..=steps)
+        .map(|step| format!("{step:0digits$}.mid"))
+        .collect()
+}
+
+/// Refuses a folder in which steps of another interpolation would stay beside the new ones.
+fn check_leftovers(folder: &Path, names: &[String]) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    let mut found = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_other = |name: &String| {
+        let stem = name.strip_suffix(".mid").unwrap_or_default();
+        stem.len() >= 2 && stem.bytes().all(|digit| digit.is_ascii_digit()) && !names.contains(name)
+    };
+    match found.find(is_other) {
+        Some(other) => Err(wrong_use(format!(
+            "-o {} holds {other}, a step of another interpolation; name another folder or remove it",
+            folder.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The steps one after the other: the ends and what lies between in colours of their own, every other step on another

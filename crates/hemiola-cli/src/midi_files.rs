@@ -4,12 +4,13 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use hemiola::formats::write_atomically;
+use hemiola::formats::{check_writable, write_atomically};
 use hemiola::midi::Score;
 use hemiola::music::Note;
-use hemiola::plot::{Colour, NoteLayer, PianoRollOptions, PictureFormat, piano_roll};
-use hemiola::tokens::sounding_notes;
+use hemiola::plot::{Colour, NoteLayer, PianoRollOptions, Picture, PictureFormat, piano_roll};
+use hemiola::tokens::{TokenOptions, sounding_notes};
 
+use crate::transcribe::make_folder;
 use crate::wrong_use;
 
 /// A MIDI file, or `-` for standard input.
@@ -20,6 +21,12 @@ pub struct MidiInput {
 
 impl MidiInput {
     pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(wrong_use(format!(
+                "{} is a folder; expected a MIDI file",
+                path.display()
+            )));
+        }
         let bytes = match path == Path::new("-") {
             false => std::fs::read(path).with_context(|| path.display().to_string())?,
             true => {
@@ -35,14 +42,12 @@ impl MidiInput {
     }
 }
 
-/// The notes of a score as they sound, without percussion, sorted; at least one.
-pub fn pitched_notes(score: &Score, path: &Path) -> Result<Vec<Note>> {
-    let mut notes = sounding_notes(score, true, false);
+/// The notes of a score as a model with these tokens hears them, sorted; at least one.
+pub fn heard_notes(score: &Score, tokens: &TokenOptions, path: &Path) -> Result<Vec<Note>> {
+    let mut notes = sounding_notes(score, tokens.sustain, tokens.drums);
     notes.retain(|note| note.offset_s > note.onset_s);
     if notes.is_empty() {
-        let drums = score.instruments.iter().any(|i| i.is_drum);
-        let but = if drums { " besides percussion" } else { "" };
-        bail!("{}: there is no note in it{but}", path.display());
+        bail!("{}: {}", path.display(), score.silence(tokens.drums));
     }
     notes.sort_by(|a, b| a.onset_s.total_cmp(&b.onset_s).then(a.pitch.cmp(&b.pitch)));
     Ok(notes)
@@ -67,12 +72,6 @@ impl MidiOutput {
             (None, _) => stdio.to_owned(),
         };
         if output != stdio {
-            if output.is_dir() {
-                return Err(wrong_use(format!(
-                    "-o {} is a folder; name a MIDI file",
-                    output.display()
-                )));
-            }
             return Ok(Self::File(output));
         }
         if std::io::stdout().is_terminal() {
@@ -81,9 +80,40 @@ impl MidiOutput {
         Ok(Self::Stdout)
     }
 
+    /// Refuses, before the work begins, a file or pictures that cannot be written, or that would take each other's place.
+    pub fn check(&self, pictures: &[Option<&Path>]) -> Result<()> {
+        let wrong = |error: hemiola::Error| wrong_use(error.to_string());
+        let pictures = pictures.iter().copied().flatten();
+        for picture in pictures.clone() {
+            PictureFormat::of_path(picture).map_err(wrong)?;
+        }
+        let music = match self {
+            Self::File(path) => Some(path.as_path()),
+            Self::Stdout => None,
+        };
+        let all: Vec<&Path> = music.into_iter().chain(pictures).collect();
+        for (index, path) in all.iter().enumerate() {
+            if path.is_dir() {
+                return Err(wrong_use(format!(
+                    "{} is a folder; expected the name of a file",
+                    path.display()
+                )));
+            }
+            if all[..index].contains(path) {
+                return Err(wrong_use(format!(
+                    "{} is named twice; each result needs a file of its own",
+                    path.display()
+                )));
+            }
+            check_writable(path)?;
+        }
+        Ok(())
+    }
+
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::File(path) => {
+                make_parent(path)?;
                 write_atomically(path, |file| file.write_all(bytes))?;
                 eprintln!("{}", path.display());
             }
@@ -93,12 +123,22 @@ impl MidiOutput {
     }
 }
 
-/// Refuses a picture of a kind that cannot be drawn, before the work begins.
-pub fn check_picture(path: Option<&Path>) -> Result<()> {
-    if let Some(path) = path {
-        PictureFormat::of_path(path).map_err(|error| wrong_use(error.to_string()))?;
+fn make_parent(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Writes a picture into a folder, which is made where it is not there.
+pub fn save_picture(picture: &Picture, path: &Path) -> Result<()> {
+    make_parent(path)?;
+    Ok(picture.save(path)?)
+}
+
+/// What the text of a made track says.
+pub fn made_by(model: &str) -> String {
+    format!("made by hemiola {} with {model}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Draws what was given and what was made of it in two colours.
@@ -112,5 +152,8 @@ pub fn draw(path: &Path, title: &str, given: &[Note], made: &[Note]) -> Result<(
         .filter(|layer| !layer.notes.is_empty())
         .cloned();
     let layers: Vec<NoteLayer> = drawn.collect();
-    Ok(piano_roll(title, &layers, &PianoRollOptions::default())?.save(path)?)
+    save_picture(
+        &piano_roll(title, &layers, &PianoRollOptions::default())?,
+        path,
+    )
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use hemiola::midi::Score;
 use hemiola::tasks::phrases::{Passage, PhraseSpace};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw};
+use crate::midi_files::{MidiInput, MidiOutput, draw, made_by};
 use crate::{Outcome, models};
 
 /// What verbs share that make one piece of another.
@@ -14,7 +14,7 @@ use crate::{Outcome, models};
 pub struct OnePiece {
     /// A MIDI file, or - for standard input
     input: PathBuf,
-    /// The MIDI file to write, or - for standard output [default: INPUT-varied.mid or INPUT-moved.mid in this folder]
+    /// The MIDI file to write, or - for standard output [default: INPUT-varied.mid of vary, INPUT-moved.mid of attribute, in this folder]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -33,19 +33,9 @@ pub struct SpaceArgs {
 
 impl SpaceArgs {
     /// # Errors
-    /// When there is no such model, or no picture can have the name of `--plot`.
+    /// When there is no such model.
     pub fn open(&self) -> Result<PhraseSpace> {
-        check_picture(self.plot.as_deref())?;
         models::open_phrase_space(&self.model)
-    }
-
-    /// What the text at the start of a MIDI file says.
-    pub fn made_by(&self) -> Option<String> {
-        Some(format!(
-            "hemiola {} {}",
-            env!("CARGO_PKG_VERSION"),
-            self.model
-        ))
     }
 }
 
@@ -91,15 +81,17 @@ pub fn make_one(
 ) -> Result<Outcome> {
     let path = args.input.display();
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), what)?;
+    output.check(&[args.space.plot.as_deref()])?;
     let input = Input::read(&args.input, space)?;
     let made = make(&input.score).with_context(|| path.to_string())?;
     if made.notes.is_empty() {
         eprintln!("warning: {path}: the model makes no note of it; the result is silent");
     }
-    output.write(&made.to_midi(args.space.made_by())?)?;
+    let bytes = made.to_midi(Some(made_by(&args.space.model)))?;
     if let Some(path) = &args.space.plot {
         let title = format!("{}: {title}", input.stem);
         draw(path, &title, &input.score.notes(), &made.notes)?;
     }
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }

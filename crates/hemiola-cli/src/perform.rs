@@ -11,7 +11,7 @@ use hemiola::plot::attention_map;
 use hemiola::tasks::perform::{Made, PerformOptions, Performer};
 use hemiola::tokens::{Event, encode, quantize};
 
-use crate::midi_files::{MidiInput, MidiOutput, check_picture, draw, pitched_notes};
+use crate::midi_files::{MidiInput, MidiOutput, draw, heard_notes, made_by, save_picture};
 use crate::sampling::SamplingArgs;
 use crate::{Outcome, progress, wrong_use};
 
@@ -70,9 +70,8 @@ struct Options {
 
 impl Options {
     /// The model and what it is asked for, if it can do that.
-    fn prepare(&self) -> Result<(Performer, PerformOptions)> {
-        check_picture(self.plot.as_deref())?;
-        check_picture(self.attention.as_deref())?;
+    fn prepare(&self, output: &MidiOutput) -> Result<(Performer, PerformOptions)> {
+        output.check(&[self.plot.as_deref(), self.attention.as_deref()])?;
         let performer = crate::models::open_performer(&self.model)?;
         let options = PerformOptions {
             style: self.style.clone(),
@@ -84,9 +83,10 @@ impl Options {
         performer.check(&options).map_err(wrong)?;
         if self.attention.is_some() {
             performer
-                .attention(&[0], None, self.layer, self.head)
+                .attention(&[0], 1, None, self.layer, self.head)
                 .map_err(wrong)?;
         }
+        self.sampling.tell(&options.sampler);
         Ok((performer, options))
     }
 
@@ -124,13 +124,13 @@ impl Options {
             let notes = quantize(&[given, made].concat())?;
             let ids = encode(&hemiola::music::separated(notes));
             let most = MAPPED.min(performer.model().config().max_seq_len);
-            let last = &ids[ids.len().saturating_sub(most)..];
-            if last.is_empty() {
+            let n = ids.len().min(most);
+            if n == 0 {
                 bail!("{}: no event was made that could attend", path.display());
             }
             let weights =
-                performer.attention(last, self.style.as_deref(), self.layer, self.head)?;
-            let names: Vec<String> = last
+                performer.attention(&ids, n, self.style.as_deref(), self.layer, self.head)?;
+            let names: Vec<String> = ids[ids.len() - n..]
                 .iter()
                 .filter_map(|&id| Event::from_id(id))
                 .map(|event| event.to_string())
@@ -139,12 +139,8 @@ impl Options {
                 "{title}: attention of layer {}, head {}",
                 self.layer, self.head
             );
-            attention_map(
-                &title,
-                Matrix::new(last.len(), last.len(), &weights)?,
-                &names,
-            )?
-            .save(path)?;
+            let map = attention_map(&title, Matrix::new(n, n, &weights)?, &names)?;
+            save_picture(&map, path)?;
         }
         Ok(())
     }
@@ -152,50 +148,53 @@ impl Options {
 
 pub fn generate(args: &GenerateArgs) -> Result<Outcome> {
     let output = MidiOutput::choose(args.output.as_deref(), None, "")?;
-    let (performer, options) = args.options.prepare()?;
+    let (performer, options) = args.options.prepare(&output)?;
     let made = args
         .options
         .make(|progress| performer.generate(&options, progress))?;
     let style = args.options.style.as_deref();
     let options = WriteOptions {
         name: style.unwrap_or_default().to_owned(),
-        text: Some(format!(
-            "made by hemiola with the model {}",
-            args.options.model
-        )),
+        text: Some(made_by(&args.options.model)),
         ..WriteOptions::default()
     };
-    output.write(&encode_midi(&made, &options)?)?;
+    let bytes = encode_midi(&made, &options)?;
     let title = style.map_or_else(
         || "Generated".to_owned(),
         |style| format!("Generated: {style}"),
     );
     args.options.pictures(&performer, &title, &[], &made)?;
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }
 
 pub fn go_on(args: &ContinueArgs) -> Result<Outcome> {
     let output = MidiOutput::choose(args.output.as_deref(), Some(&args.input), "continued")?;
     let input = MidiInput::read(&args.input)?;
+    let made_by = made_by(&args.options.model);
     let mut file = MidiFile::parse(&input.bytes, &input.path)?;
-    let mut given = pitched_notes(&file.score(), &input.path)?;
-    if let Some(from_s) = args.from {
-        check_from(from_s, &given, &input.path)?;
-        file.truncate(from_s);
-        given = pitched_notes(&file.score(), &input.path)?;
-    }
-    for warning in &file.warnings {
+    for warning in &file.score().warnings {
         eprintln!("warning: {}: {warning}", input.path.display());
     }
-    let (performer, options) = args.options.prepare()?;
+    let (performer, options) = args.options.prepare(&output)?;
+    let heard = |file: &MidiFile| heard_notes(&file.score(), performer.tokens(), &input.path);
+    match args.from {
+        Some(from_s) => {
+            check_from(from_s, &heard(&file)?, &input.path)?;
+            file.truncate(from_s);
+        }
+        None => file.release_pedals(),
+    }
+    let given = heard(&file)?;
     let made = args
         .options
         .make(|progress| performer.continuation(&given, &options, progress))?;
-    file.add_track("continuation", &made)?;
-    output.write(&file.to_bytes()?)?;
+    file.add_track("continuation", &made_by, &made)?;
+    let bytes = file.to_bytes()?;
     let name = input.path.file_name().unwrap_or_default().to_string_lossy();
     args.options
         .pictures(&performer, &format!("{name}, continued"), &given, &made)?;
+    output.write(&bytes)?;
     Ok(Outcome::Done)
 }
 

@@ -97,6 +97,8 @@ fn a_run_killed_and_resumed_ends_with_the_same_weights() {
         fs::remove_dir_all(&killed).unwrap();
     }
 
+    // As if it had been killed while it deleted a checkpoint.
+    fs::write(killed.join("checkpoints/optimizer-1.bpk"), "").unwrap();
     let arguments = ["--set", "run.output=killed", "--resume"];
     train(at.path(), &arguments).succeeded();
     let whole = checkpoint_tensors(&at.path().join("run"), STEPS).unwrap();

@@ -101,6 +101,15 @@ fn impossible_gaps_are_refused() {
     }
     assert!(fill(&[], 0.0, 1.0).is_err());
     assert!(Infiller::new(model(8), InfillerConfig::default()).is_err());
+    let window = |window| InfillerConfig {
+        window: Some(window),
+        ..InfillerConfig::default()
+    };
+    assert!(Infiller::new(model(64), window(64)).is_ok());
+    for impossible in [8, 65] {
+        let error = Infiller::new(model(64), window(impossible)).unwrap_err();
+        assert!(error.to_string().contains("task.window"), "{error}");
+    }
 }
 
 #[test]
@@ -116,4 +125,8 @@ fn each_hidden_place_is_told_once() {
     assert_eq!(infiller.predict(&other, &hidden).unwrap(), told);
     assert!(infiller.predict(&ids, &[]).unwrap().is_empty());
     assert!(infiller.predict(&[], &[]).unwrap().is_empty());
+    for (ids, hidden, word) in [(vec![9000], vec![], "9000"), (vec![60], vec![1], "place 1")] {
+        let message = infiller.predict(&ids, &hidden).unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use hemiola::datasets::Split;
 use hemiola::evaluation::ngram::{Ngram, forward_samples};
 use hemiola::tasks::perform::EventScore;
 use hemiola::tokens::EVENTS;
@@ -12,7 +11,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::pieces::{Piece, PieceArgs};
-use crate::{Outcome, progress};
+use crate::{Outcome, progress, wrong_use};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,12 +41,13 @@ type Teller<'a> = (
 pub fn run(args: &Args) -> Result<Outcome> {
     let performer = crate::models::open_performer(&args.model)?;
     let style = args.style.as_deref();
+    performer
+        .score(&[], style)
+        .map_err(|error| wrong_use(error.to_string()))?;
     let tokens = performer.tokens();
-    let dev = args.pieces.read(tokens, None)?;
+    let dev = args.pieces.events(tokens)?;
     let counted = match args.baselines {
-        true => Some(Counted::of(
-            &args.pieces.read(tokens, Some(Split::Train))?.pieces,
-        )),
+        true => Some(Counted::of(&args.pieces.counted_events(tokens)?.pieces)),
         false => None,
     };
     let mut tellers: Vec<Teller> = vec![(

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hemiola::datasets::Split;
 use hemiola::evaluation::ngram::{Ngram, both_sides_samples, forward_samples};
 use hemiola::tokens::EVENTS;
 use rand::{RngExt, SeedableRng};
@@ -19,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     pieces: PieceArgs,
     /// The share of events that is hidden
-    #[arg(long, default_value_t = 0.15)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0.15)]
     share: f64,
     /// The same seed hides the same events
     #[arg(long, default_value_t = 1)]
@@ -45,11 +44,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let infiller = crate::models::open_infiller(&args.model)?;
     let tokens = infiller.tokens();
-    let dev = args.pieces.read(tokens, None)?;
+    let dev = args.pieces.events(tokens)?;
     let counted = match args.baselines {
-        true => Some(Counted::of(
-            &args.pieces.read(tokens, Some(Split::Train))?.pieces,
-        )),
+        true => Some(Counted::of(&args.pieces.counted_events(tokens)?.pieces)),
         false => None,
     };
     let bar = progress::bar(

@@ -3,20 +3,19 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hemiola::datasets::Split;
-use hemiola::tasks::phrases::{MeasureOptions, measure};
-use serde_json::Value;
+use hemiola::tasks::phrases::{MOST_PAIRS, MeasureOptions, measure};
+use serde_json::{Value, json};
 
 use super::pieces::PieceArgs;
 use crate::interpolate::{steps, way};
-use crate::{Outcome, models, progress};
+use crate::{Outcome, models};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pieces: PieceArgs,
     /// Random pairs of phrases between which is interpolated
-    #[arg(long, default_value = "50", value_name = "N")]
+    #[arg(long, default_value = "50", value_name = "N", value_parser = pairs, allow_negative_numbers = true)]
     pairs: usize,
     /// Steps of each interpolation, both ends included
     #[arg(long, default_value = "8", value_name = "N", value_parser = steps)]
@@ -35,39 +34,24 @@ pub struct Args {
     json: bool,
 }
 
+fn pairs(text: &str) -> Result<usize, String> {
+    let pairs = text.parse().ok().filter(|pairs| *pairs <= MOST_PAIRS);
+    pairs.ok_or_else(|| format!("expected from 0 to {MOST_PAIRS}"))
+}
+
 pub fn run(args: &Args) -> Result<Outcome> {
     let space = models::open_phrase_space(&args.model)?;
-    let folder = args.pieces.open()?;
-    let mut failed = false;
-    let mut pieces = Vec::new();
-    let bar = progress::bar(
-        folder.items_of(Split::Dev).count() as u64,
-        "reading {wide_bar} {pos}/{len} {eta}",
-    );
-    for item in folder.items_of(Split::Dev) {
-        let piece = folder.read_score(item).and_then(|score| {
-            let piece = space.read(&score);
-            piece.map_err(|error| hemiola::Error::input(&item.notes, error.to_string()))
-        });
-        match piece {
-            Ok(piece) => pieces.push(piece),
-            Err(error) => {
-                failed = true;
-                bar.suspend(|| crate::report(&error.into()));
-            }
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let pieces = args.pieces.scores(|score| space.read(score))?;
     let options = MeasureOptions {
         pairs: args.pairs,
         steps: args.steps,
         interpolation: way(args.spherical),
         seed: args.seed,
     };
-    let scores = serde_json::to_value(measure(&space, &pieces, &options)?)?;
+    let mut scores = serde_json::to_value(measure(&space, &pieces.pieces, &options)?)?;
     let mut out = std::io::stdout().lock();
     if args.json {
+        scores["skipped"] = json!(pieces.skipped);
         writeln!(out, "{}", serde_json::to_string_pretty(&scores)?)?;
     } else if let Value::Object(scores) = &scores {
         let width = scores.keys().map(String::len).max().unwrap_or(0);
@@ -78,8 +62,5 @@ pub fn run(args: &Args) -> Result<Outcome> {
             }
         }
     }
-    Ok(match failed {
-        true => Outcome::SomeFailed,
-        false => Outcome::Done,
-    })
+    Ok(pieces.outcome())
 }

@@ -3,26 +3,26 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lesson::{learns, recipe};
+use crate::lesson::{learns, recipe, train};
 use crate::support::{folder, hemiola};
 use hemiola::midi::{WriteOptions, write_midi};
 use hemiola::music::Note;
 
-/// Tunes of eighth notes at 120 beats a minute over two bars, each with chords of its own.
-fn write_tunes(folder: &Path) {
+/// Tunes of eighth notes at 120 beats a minute over two bars, each with chords of its own, so many semitones higher.
+fn write_tunes(folder: &Path, higher: u8) {
     fs::create_dir_all(folder).unwrap();
     for tune in 0..4u8 {
         let melody = (0..16u8).map(|index| Note {
             onset_s: 0.25 * f64::from(index),
             offset_s: 0.25 * f64::from(index) + 0.22,
-            pitch: 60 + (index * index + tune * (5 + 2 * index)) % 24,
+            pitch: higher + 60 + (index * index + tune * (5 + 2 * index)) % 24,
             velocity: 50 + 8 * (index % 5),
         });
         let chords = (0..4u8).flat_map(|bar| {
             [0u8, 4, 7].map(|third| Note {
                 onset_s: f64::from(bar),
                 offset_s: f64::from(bar) + 0.9,
-                pitch: 40 + (tune * 3 + bar * 5) % 12 + third,
+                pitch: higher + 40 + (tune * 3 + bar * 5) % 12 + third,
                 velocity: 70,
             })
         });
@@ -58,7 +58,7 @@ fn write_progressions(path: &Path) {
 /// A folder with music in `midi` and `progressions.jsonl`.
 fn with_music() -> tempfile::TempDir {
     let at = folder();
-    write_tunes(&at.path().join("midi"));
+    write_tunes(&at.path().join("midi"), 0);
     write_progressions(&at.path().join("progressions.jsonl"));
     at
 }
@@ -90,6 +90,63 @@ fn music_bert() {
     let at = with_music();
     let guess = chance(388.0) + 0.2 * chance(2.0);
     learns(at.path(), "music-bert", guess, &[]);
+}
+
+#[test]
+fn music_bert_with_classes() {
+    let at = folder();
+    write_tunes(&at.path().join("low"), 0);
+    write_tunes(&at.path().join("high"), 24);
+    let last = learns(at.path(), "music-bert-classifier", chance(2.0), &[]);
+    assert_eq!(last["dev"]["accuracy"], 1.0);
+
+    let bert = [
+        "data.sources=[{ folder = \"low\" }, { folder = \"high\" }]",
+        "run.output=bert",
+        "run.steps=20",
+        "model.max_seq_len=64",
+    ];
+    train(at.path(), "music-bert", &bert).succeeded();
+    let from = |folder: &str| format!("pretrained={folder}");
+    let settings = [&from("bert/best"), "run.output=tuned", "run.steps=40"];
+    train(at.path(), "music-bert-classifier", &settings).succeeded();
+    let config = fs::read_to_string(at.path().join("tuned/best/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    // The sizes are those of the pre-trained model.
+    assert_eq!(config["model"]["bert"]["max_seq_len"], 64);
+    assert_eq!(config["task"]["classes"][1], "high");
+    let settings = [&from("nowhere"), "run.output=lost"];
+    let ran = train(at.path(), "music-bert-classifier", &settings);
+    assert!(ran.code == 1 && ran.stderr.contains("nowhere"), "{ran:?}");
+}
+
+#[test]
+fn music_bert_from_a_performer() {
+    let at = with_music();
+    let settings = ["run.output=performer", "run.steps=20"];
+    train(at.path(), "music-transformer", &settings).succeeded();
+    let settings = [
+        "pretrained=performer/best",
+        "run.output=bert",
+        "run.steps=20",
+        "data.window=32",
+    ];
+    train(at.path(), "music-bert", &settings).succeeded();
+    let sizes = |folder: &str| -> serde_json::Value {
+        let config = fs::read_to_string(at.path().join(folder).join("best/config.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&config).unwrap()["model"].take()
+    };
+    let [performer, bert] = ["performer", "bert"].map(sizes);
+    for size in ["d_model", "n_heads", "n_layers", "max_seq_len"] {
+        assert_eq!(performer[size], bert[size], "{size}");
+    }
+    let settings = [
+        "pretrained=performer/best",
+        "run.output=wide",
+        "data.window=4096",
+    ];
+    let ran = train(at.path(), "music-bert", &settings);
+    assert!(ran.stderr.contains("data.window is 4096"), "{ran:?}");
 }
 
 #[test]

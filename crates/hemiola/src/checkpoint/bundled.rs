@@ -36,4 +36,9 @@ macro_rules! built_in {
 }
 
 #[cfg(feature = "bundled-weights")]
-const MODELS: &[Bundled] = &[built_in!("piano"), built_in!("performer")];
+const MODELS: &[Bundled] = &[
+    built_in!("piano"),
+    built_in!("performer"),
+    built_in!("bert"),
+    built_in!("vae"),
+];

@@ -233,10 +233,11 @@ impl MidiFolder {
     /// # Errors
     /// As [`Self::read_score`], or when no note is left.
     pub fn read_events(&self, item: &Item, options: &TokenOptions) -> Result<Vec<u16>> {
-        let ids = tokenize(&self.read_score(item)?, options)
+        let score = self.read_score(item)?;
+        let ids = tokenize(&score, options)
             .map_err(|error| Error::input(&item.notes, error.to_string()))?;
         if ids.is_empty() {
-            return Err(no_notes(item, options.drums));
+            return Err(Error::input(&item.notes, score.silence(options.drums)));
         }
         Ok(ids)
     }
@@ -256,7 +257,7 @@ impl MidiFolder {
             .roll(&score)
             .map_err(|error| Error::input(&item.notes, error.to_string()))?;
         if roll.values.is_empty() {
-            return Err(no_notes(item, options.drums));
+            return Err(Error::input(&item.notes, score.silence(options.drums)));
         }
         Ok(roll)
     }
@@ -278,11 +279,6 @@ impl DataSet for MidiFolder {
     fn read(&self, item: &Item) -> Result<Performance> {
         Ok(Performance::from_score(&self.read_score(item)?))
     }
-}
-
-fn no_notes(item: &Item, drums: bool) -> Error {
-    let but = if drums { "" } else { " besides percussion" };
-    Error::input(&item.notes, format!("there is no note in it{but}"))
 }
 
 fn name_within(folder: &Path, path: &Path) -> String {

@@ -19,9 +19,12 @@ pub struct ListedPiece {
     /// The collection it belongs to, or empty.
     #[serde(default)]
     pub set: String,
+    /// The work, or empty; two files of one style and work are the same piece.
+    #[serde(default)]
+    pub work: String,
 }
 
-/// The pieces of a CSV file with the columns `file` and `split` (`train` or `dev`) and perhaps `style` and `set`; others are
+/// The pieces of a CSV file with the columns `file` and `split` (`train` or `dev`) and perhaps `style`, `set` and `work`; others are
 /// passed over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PieceList {
@@ -50,6 +53,15 @@ impl PieceList {
             pieces,
             path: path.to_owned(),
         })
+    }
+
+    /// Every piece once: of files of the same style and work, the first.
+    pub fn once_each(mut self) -> Self {
+        let mut known = std::collections::HashSet::new();
+        self.pieces.retain(|piece| {
+            piece.work.is_empty() || known.insert((piece.style.clone(), piece.work.clone()))
+        });
+        self
     }
 
     /// Only the pieces of some collections.

@@ -21,6 +21,35 @@ pub fn write_atomically<T>(
     write_to(path, write).map_err(|source| Error::io(path, source))
 }
 
+/// Whether a file can be written at a path, by making an empty one beside it for a moment; folders that are not there yet
+/// may be made.
+///
+/// # Errors
+/// There is a folder of that name, part of the path is no folder, or nothing can be made there.
+pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let fail = |source| Error::io(path, source);
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(fail(io::ErrorKind::IsADirectory.into())),
+        Ok(found) if !found.is_file() => return Ok(()),
+        _ => {}
+    }
+    let mut probe = path.to_path_buf();
+    while let Some(folder) = probe.parent().filter(|f| !f.as_os_str().is_empty()) {
+        if folder.is_dir() {
+            break;
+        }
+        if folder.exists() {
+            return Err(Error::input(
+                folder,
+                "is no folder, so nothing can be put into it",
+            ));
+        }
+        probe = folder.to_path_buf();
+    }
+    Temporary::beside(&probe).map(drop).map_err(fail)
+}
+
 fn write_to<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,

@@ -5,7 +5,7 @@ mod notes;
 mod series;
 mod toml_text;
 
-pub use atomic::write_atomically;
+pub use atomic::{check_writable, write_atomically};
 pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
 };

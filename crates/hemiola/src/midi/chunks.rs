@@ -119,6 +119,8 @@ pub(super) struct Event<'a> {
 pub(super) struct Track<'a> {
     pub(super) start_tick: u64,
     pub(super) events: Vec<Event<'a>>,
+    /// Where and why reading stopped before the end of the track's bytes.
+    pub(super) unreadable: Option<String>,
 }
 
 impl<'a> Track<'a> {
@@ -137,15 +139,26 @@ impl<'a> Track<'a> {
             let unread = events.unread();
             let status = events.running_status();
             let Some(Ok(event)) = events.next() else {
-                warnings.push(if unread.is_empty() {
-                    format!("track {number} has no end; the file may be cut off")
-                } else {
-                    let at = bytes.len() - unread.len();
-                    format!(
-                        "track {number}: no MIDI event is readable at byte {at} of {}; the rest of the track is left out",
-                        bytes.len()
-                    )
-                });
+                if unread.is_empty() {
+                    warnings.push(format!(
+                        "track {number} has no end; the file may be cut off"
+                    ));
+                    return (track, unread);
+                }
+                if let Some((delta, kind, rest)) = foreign_event(unread) {
+                    tick += u64::from(delta);
+                    track.events.extend(kind.map(|kind| Event { tick, kind }));
+                    events = EventIter::new(rest);
+                    *events.running_status_mut() = status;
+                    continue;
+                }
+                let fault = format!(
+                    "track {number}: no MIDI event is readable at byte {} of {}",
+                    bytes.len() - unread.len(),
+                    bytes.len()
+                );
+                warnings.push(format!("{fault}; the rest of the track is left out"));
+                track.unreadable = Some(fault);
                 return (track, unread);
             };
             tick += u64::from(event.delta.as_int());
@@ -172,23 +185,33 @@ impl<'a> Track<'a> {
     }
 }
 
-/// The tracks of a file's chunks. Other chunks are skipped; bytes that are no chunk are searched for the next track.
-pub(super) fn read_tracks<'a>(
+/// What follows a file's header.
+#[derive(Default)]
+pub(super) struct Chunks<'a> {
+    pub(super) tracks: Vec<Track<'a>>,
+    /// Chunks of other kinds, whole.
+    pub(super) others: Vec<&'a [u8]>,
+}
+
+/// The chunks behind a file's header; bytes that are no chunk are searched for the next track.
+pub(super) fn read_chunks<'a>(
     mut bytes: &'a [u8],
     declared: u16,
     warnings: &mut Vec<String>,
-) -> Vec<Track<'a>> {
-    let mut tracks = Vec::new();
+) -> Chunks<'a> {
+    let mut chunks = Chunks::default();
     while !bytes.is_empty() {
         let is_track = bytes.starts_with(TRACK_ID);
-        let number = tracks.len() + 1;
+        let number = chunks.tracks.len() + 1;
         let Some((length, body)) = bytes.get(4..).and_then(split_u32) else {
             warnings.push(format!("the last {} bytes are no chunk", bytes.len()));
             break;
         };
         let length = length as usize;
         if !is_track && length <= body.len() {
-            bytes = &body[length..];
+            let (chunk, rest) = bytes.split_at(bytes.len() - body.len() + length);
+            chunks.others.push(chunk);
+            bytes = rest;
             continue;
         }
         if !is_track {
@@ -208,20 +231,46 @@ pub(super) fn read_tracks<'a>(
         }
         let end = length.min(body.len());
         let (track, left) = Track::read(&body[..end], number, warnings);
-        tracks.push(track);
+        chunks.tracks.push(track);
         // A track that declares too many bytes swallows those behind it.
         bytes = match find(left, TRACK_ID) {
             Some(at) => &body[end - left.len() + at..],
             None => &body[end..],
         };
     }
-    if tracks.len() != usize::from(declared) {
+    if chunks.tracks.len() != usize::from(declared) {
         warnings.push(format!(
             "the header declares {declared} tracks; found {}",
-            tracks.len()
+            chunks.tracks.len()
         ));
     }
-    tracks
+    chunks
+}
+
+/// An event that the standard does not allow, but whose length is plain: a meta event with other data than its kind has,
+/// kept as it is, or a message of the wire (F8 to FE), which has no place in a file. Its delta time, it, and what follows.
+fn foreign_event(bytes: &[u8]) -> Option<(u32, Option<TrackEventKind<'_>>, &[u8])> {
+    let (delta, rest) = variable_length(bytes)?;
+    match rest {
+        [0xf8..=0xfe, rest @ ..] => Some((delta, None, rest)),
+        [0xff, kind @ (0..=0x2e | 0x30..=0x7f), rest @ ..] => {
+            let (length, rest) = variable_length(rest)?;
+            let (data, rest) = rest.split_at_checked(length as usize)?;
+            let meta = MetaMessage::Unknown(*kind, data);
+            Some((delta, Some(TrackEventKind::Meta(meta)), rest))
+        }
+        _ => None,
+    }
+}
+
+/// A number of seven bits a byte, the last with its highest bit clear, of four bytes at most.
+fn variable_length(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let length = bytes.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1;
+    let (number, rest) = bytes.split_at(length);
+    let number = number
+        .iter()
+        .fold(0, |sum, byte| sum << 7 | u32::from(byte & 0x7f));
+    Some((number, rest))
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {

@@ -10,7 +10,7 @@ mod write;
 
 pub use edit::MidiFile;
 pub use score::{Instrument, PedalEvent, Score, TempoChange, TimeSignature};
-pub(crate) use score::{note_fault, sort_notes};
+pub(crate) use score::{PEDAL_DOWN, note_fault, sort_notes};
 pub use write::{TEMPI_BPM, WriteOptions, encode_midi, write_midi};
 
 /// The latest time of an event: a day. Later ones come from damaged times, and keeping them would make everything downstream that long.

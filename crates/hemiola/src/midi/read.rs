@@ -6,7 +6,7 @@ use std::path::Path;
 use midly::{MetaMessage, MidiMessage, TrackEventKind};
 
 use super::LONGEST_S;
-use super::chunks::{Header, Timing, Track, read_tracks};
+use super::chunks::{Header, Timing, Track, read_chunks};
 use super::score::{Instrument, PedalEvent, Score, TimeSignature, sort_notes};
 use super::tempo::{DEFAULT_MICROSECONDS_PER_QUARTER, TempoMap};
 use crate::music::Note;
@@ -19,7 +19,7 @@ pub(super) const DRUM_CHANNEL: u8 = 9;
 pub(super) fn score(bytes: &[u8], name: &Path) -> Result<Score> {
     let mut warnings = Vec::new();
     let (header, chunks) = Header::read(bytes, name, &mut warnings)?;
-    let mut tracks = read_tracks(chunks, header.track_count, &mut warnings);
+    let mut tracks = read_chunks(chunks, header.track_count, &mut warnings).tracks;
     if tracks.iter().all(|track| track.events.is_empty()) {
         let message = if tracks.is_empty() {
             "has a MIDI header but no track (MTrk); the file is cut off or damaged".to_owned()

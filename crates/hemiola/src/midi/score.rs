@@ -7,7 +7,7 @@ use crate::music::Note;
 use crate::{Error, Result};
 
 /// The value from which the sustain pedal counts as down (General MIDI).
-const PEDAL_DOWN: u8 = 64;
+pub(crate) const PEDAL_DOWN: u8 = 64;
 
 /// A tempo and when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,14 @@ pub struct Score {
 }
 
 impl Score {
+    /// In words that nothing is heard, when nothing is: `drums` says whether percussion would be.
+    pub fn silence(&self, drums: bool) -> &'static str {
+        match !drums && self.instruments.iter().any(|i| i.is_drum) {
+            true => "there is no note in it besides percussion",
+            false => "there is no note in it",
+        }
+    }
+
     /// Reads a standard MIDI file of type 0, 1 or 2 (whose tracks are played one after the other).
     ///
     /// Damaged files give what is readable, and `warnings`.

@@ -85,7 +85,7 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
             options.program
         )));
     }
-    let mut events = note_events(notes, &clock)?;
+    let mut events = note_events(notes, |time_s| clock.tick(time_s))?;
     for (index, pedal) in options.pedal.iter().enumerate() {
         let tick = (pedal.value <= 127)
             .then(|| clock.tick(pedal.time_s))
@@ -100,12 +100,7 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
         })?;
         events.push((tick, Message::Pedal(pedal.value)));
     }
-    // At one tick the pedal moves first, so that it holds notes that end there, and notes end before others begin.
-    events.sort_by_key(|&(tick, message)| match message {
-        Message::Pedal(_) => (tick, 0, 0),
-        Message::Off { pitch } => (tick, 1, pitch),
-        Message::On { pitch, .. } => (tick, 2, pitch),
-    });
+    events.sort_by_key(|&(tick, message)| (tick, message.order()));
 
     let mut conductor = Vec::with_capacity(clock.stretches.len() + 2);
     let mut now = 0;
@@ -220,15 +215,24 @@ impl Clock {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Message {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Message {
     Pedal(u8),
     Off { pitch: u8 },
     On { pitch: u8, velocity: u8 },
 }
 
 impl Message {
-    fn midi(self) -> MidiMessage {
+    /// At one tick the pedal moves first, so that it holds notes that end there, and notes end before others begin.
+    pub(super) fn order(self) -> (u8, u8) {
+        match self {
+            Self::Pedal(_) => (0, 0),
+            Self::Off { pitch } => (1, pitch),
+            Self::On { pitch, .. } => (2, pitch),
+        }
+    }
+
+    pub(super) fn midi(self) -> MidiMessage {
         match self {
             Self::Pedal(value) => MidiMessage::Controller {
                 controller: u7::new(SUSTAIN_CONTROLLER),
@@ -253,15 +257,24 @@ struct Ticked {
     velocity: u8,
 }
 
-/// The begin and end of each note, by tick.
-fn note_events(notes: &[Note], clock: &Clock) -> Result<Vec<(u32, Message)>> {
+/// The begin and end of each note, by tick, in no order; `tick` has none for times that cannot be written.
+///
+/// A note is a tick long at least, and ends where its pitch begins again; of notes that begin at the same tick and pitch,
+/// one remains, as long and as loud as the longest and the loudest.
+///
+/// # Errors
+/// A note is impossible, or `tick` has none for it.
+pub(super) fn note_events(
+    notes: &[Note],
+    tick: impl Fn(f64) -> Option<u32>,
+) -> Result<Vec<(u32, Message)>> {
     let mut ticked = Vec::with_capacity(notes.len());
     for (index, note) in notes.iter().enumerate() {
         let fault = |what| Error::config(format!("note {} cannot be written: {what}", index + 1));
         if let Some(what) = note_fault(note) {
             return Err(fault(what));
         }
-        let (Some(start), Some(end)) = (clock.tick(note.onset_s), clock.tick(note.offset_s)) else {
+        let (Some(start), Some(end)) = (tick(note.onset_s), tick(note.offset_s)) else {
             return Err(fault(format!(
                 "it ends at {} s; expected within a day",
                 note.offset_s

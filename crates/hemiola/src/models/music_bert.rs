@@ -76,21 +76,24 @@ impl MusicBertConfig {
         Ok(())
     }
 
+    /// The sizes of a model around a transformer of these sizes.
+    pub fn around(transformer: &MusicTransformerConfig, n_events: usize) -> Self {
+        Self {
+            d_model: transformer.d_model,
+            n_heads: transformer.n_heads,
+            n_layers: transformer.n_layers,
+            max_seq_len: transformer.max_seq_len,
+            vocab_size: transformer.vocab_size,
+            n_events,
+            relative: transformer.relative,
+            dropout: transformer.dropout,
+        }
+    }
+
     /// A model with fresh weights.
     pub fn init(&self, device: &Device) -> Result<MusicBert> {
         self.validate()?;
-        let width = self.d_model;
-        let linear = |outputs| LinearConfig::new(width, outputs).init(device);
-        Ok(MusicBert {
-            transformer: self.transformer().init(device)?,
-            mlm_head: MaskedEventHead {
-                dense: linear(width),
-                norm: LayerNormConfig::new(width).with_epsilon(1e-5).init(device),
-                output: linear(self.n_events),
-            },
-            nsp_head: linear(2),
-            config: self.clone(),
-        })
+        MusicBert::around(self.transformer().init(device)?, self.n_events, device)
     }
 }
 
@@ -123,6 +126,28 @@ pub struct MusicBertOutput {
 }
 
 impl MusicBert {
+    /// A model with fresh heads around a transformer, which may have learned to tell the next event: from here on it sees
+    /// both sides.
+    ///
+    /// # Errors
+    /// When there are no events, or more than the transformer's vocabulary.
+    pub fn around(transformer: MusicTransformer, n_events: usize, device: &Device) -> Result<Self> {
+        let config = MusicBertConfig::around(transformer.config(), n_events);
+        config.validate()?;
+        let width = config.d_model;
+        let linear = |outputs| LinearConfig::new(width, outputs).init(device);
+        Ok(Self {
+            transformer: transformer.seeing_both_sides(),
+            mlm_head: MaskedEventHead {
+                dense: linear(width),
+                norm: LayerNormConfig::new(width).with_epsilon(1e-5).init(device),
+                output: linear(n_events),
+            },
+            nsp_head: linear(2),
+            config,
+        })
+    }
+
     /// Of `[CLS] phrase [SEP] phrase [SEP]`, `[batch, time]`; `lengths` are those of sequences that are padded behind
     /// their ends.
     ///

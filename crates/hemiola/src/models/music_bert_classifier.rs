@@ -60,6 +60,16 @@ impl MusicBertClassifier {
         }
     }
 
+    /// The model under the last layer.
+    pub fn bert(&self) -> &MusicBert {
+        &self.bert
+    }
+
+    pub fn n_classes(&self) -> usize {
+        let [_, classes] = self.classifier.weight.dims();
+        classes
+    }
+
     /// Logits `[batch, n_classes]` of `[CLS] phrase [SEP] phrase [SEP]`, `[batch, time]`; `lengths` are those of
     /// sequences that are padded behind their ends.
     ///

@@ -228,6 +228,12 @@ impl MusicTransformer {
         Ok(x)
     }
 
+    /// The same weights without the mask of what comes later.
+    pub fn seeing_both_sides(mut self) -> Self {
+        self.config.causal = false;
+        self
+    }
+
     /// The attention weights of one layer, `[batch, heads, time, time]`: row i is what position i attends to.
     ///
     /// # Errors

@@ -34,12 +34,10 @@ use crate::error::{Error, Result};
 use crate::models::music_bert::MusicBert;
 use crate::music::{Note, QuantizedNote, end_s, separated};
 use crate::tokens::{
-    CLS, EVENTS, Event, EventState, LONGEST_SHIFT, MASK, SEP, STEPS_PER_SECOND, TokenOptions,
-    VOCABULARY, decode, encode, quantize,
+    EVENTS, Event, EventState, LONGEST_SHIFT, MASK, PAIR_TOKENS, STEPS_PER_SECOND, TokenOptions,
+    VOCABULARY, decode, encode, last_velocity, pair, quantize,
 };
 
-/// Special tokens of an input: `[CLS] phrase [SEP] phrase [SEP]`.
-const SPECIAL: usize = 3;
 /// Of a window, the share that stands for what is still to be filled at most.
 const MASKED_SHARE: f64 = 1.0 / 3.0;
 /// Events of a second where the piece does not tell.
@@ -51,6 +49,10 @@ const USUAL_DENSITY: f64 = 25.0;
 pub struct InfillerConfig {
     /// How pieces became events.
     pub tokens: TokenOptions,
+    /// Events and special tokens of the pairs of phrases that the model learned from, which are as many as it is shown;
+    /// without, its max_seq_len.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
 }
 
 /// How a gap is filled.
@@ -79,12 +81,28 @@ impl Infiller {
                 sizes.vocab_size, sizes.n_events, sizes.max_seq_len
             )));
         }
+        if let Some(window) = config
+            .window
+            .filter(|n| !(16..=sizes.max_seq_len).contains(n))
+        {
+            return Err(Error::config(format!(
+                "task.window is {window}; expected from 16 to max_seq_len, {}",
+                sizes.max_seq_len
+            )));
+        }
         let device = model.devices()[0].clone();
         Ok(Self {
             model,
             config,
             device,
         })
+    }
+
+    /// Events and special tokens that the model is shown at most.
+    fn window(&self) -> usize {
+        self.config
+            .window
+            .unwrap_or(self.model.config().max_seq_len)
     }
 
     /// The built-in model, on the processor.
@@ -114,6 +132,28 @@ impl Infiller {
         &self.model
     }
 
+    /// Refuses a gap that cannot be filled.
+    ///
+    /// # Errors
+    /// When the gap is not within the piece, or shorter than 10 ms; the message says where the piece lies.
+    pub fn check(piece: &[Note], gap: &Range<f64>) -> Result<()> {
+        let end_s = end_s(piece);
+        if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
+            return Err(Error::config(format!(
+                "the gap from {} to {} s; expected one within the piece, which lasts from 0 to {end_s:.2} s",
+                gap.start, gap.end
+            )));
+        }
+        let [start, end] = steps(gap);
+        if start == end {
+            return Err(Error::config(format!(
+                "the gap from {} to {} s is shorter than 10 ms, the least that can be filled",
+                gap.start, gap.end
+            )));
+        }
+        Ok(())
+    }
+
     /// New notes for a gap in a piece, in seconds: they begin and end in it, to 10 ms. Notes of the piece that begin in
     /// the gap are not looked at; those from before that sound into it are not struck again while they do.
     ///
@@ -122,7 +162,7 @@ impl Infiller {
     /// the seconds that are done.
     ///
     /// # Errors
-    /// When the gap is empty or not within the piece, or the model's output is no number.
+    /// As [`Self::check`], or when the model's output is no number.
     pub fn fill(
         &self,
         piece: &[Note],
@@ -133,7 +173,7 @@ impl Infiller {
         let mut sampler = Sampler::new(options.sampler)?;
         let mut filling = Filling::new(piece, gap)?;
         while filling.now < filling.end {
-            let (input, position) = filling.input(self.model.config().max_seq_len);
+            let (input, position) = filling.input(self.window());
             let mut logits = self.logits(&input, position)?;
             filling.restrict(&mut logits);
             let id = sampler.sample(&logits).ok_or_else(|| {
@@ -149,10 +189,21 @@ impl Infiller {
     /// The likeliest event at each of the `hidden` places of a piece, which are in rising order, all of them behind masks.
     ///
     /// # Errors
-    /// When an event is not in the vocabulary.
+    /// When an event is not in the vocabulary, or a place is not in the piece.
     pub fn predict(&self, ids: &[u16], hidden: &[usize]) -> Result<Vec<u16>> {
-        let window = self.model.config().max_seq_len - SPECIAL;
+        let window = self.window() - PAIR_TOKENS;
         let mut found = Vec::with_capacity(hidden.len());
+        if let Some(id) = ids.iter().find(|&&id| usize::from(id) >= VOCABULARY) {
+            return Err(Error::config(format!(
+                "event {id} is not in the vocabulary of {VOCABULARY}"
+            )));
+        }
+        if let Some(place) = hidden.iter().find(|&&place| place >= ids.len()) {
+            return Err(Error::config(format!(
+                "place {place} is not in a piece of {} events, counted from 0",
+                ids.len()
+            )));
+        }
         let mut masked = ids.to_vec();
         hidden.iter().for_each(|&place| masked[place] = MASK);
         for (number, events) in masked.chunks(window).enumerate() {
@@ -161,7 +212,7 @@ impl Infiller {
                 .iter()
                 .filter(|&&p| p >= first && p < first + events.len());
             let (a, b) = events.split_at(events.len() / 2);
-            let input = [&[CLS], a, &[SEP], b, &[SEP]].concat();
+            let input = pair(a, b);
             let logits = self.forward(&input)?;
             let classes = logits.len() / input.len();
             for place in places {
@@ -220,24 +271,11 @@ struct Filling {
 
 impl Filling {
     fn new(piece: &[Note], gap: Range<f64>) -> Result<Self> {
-        let end_s = end_s(piece);
-        if !(gap.start >= 0.0 && gap.start < gap.end && gap.end <= end_s) {
-            return Err(Error::config(format!(
-                "the gap from {} to {} s; expected one within the piece, which lasts from 0 to {end_s:.2} s",
-                gap.start, gap.end
-            )));
-        }
+        Infiller::check(piece, &gap)?;
         let outside = piece.iter().filter(|note| !gap.contains(&note.onset_s));
         let kept: Vec<Note> = outside.copied().collect();
         let kept = separated(quantize(&kept)?);
-        let [start, end] = [gap.start, gap.end]
-            .map(|time_s| (time_s * f64::from(STEPS_PER_SECOND)).round() as u32);
-        if start == end {
-            return Err(Error::config(format!(
-                "the gap from {} to {} s is shorter than 10 ms, the least that can be filled",
-                gap.start, gap.end
-            )));
-        }
+        let [start, end] = steps(&gap);
         let before = |note: &&QuantizedNote| note.start < end && note.start <= start;
         let (left, sounding): (Vec<QuantizedNote>, Vec<QuantizedNote>) = kept
             .iter()
@@ -267,7 +305,7 @@ impl Filling {
             .collect();
         let right = encode(&behind);
         let state = EventState::after(&left);
-        let seconds = end_s - (gap.end - gap.start);
+        let seconds = end_s(piece) - (gap.end - gap.start);
         let density = match seconds > 1.0 {
             true => (left.len() + right.len()) as f64 / seconds,
             false => USUAL_DENSITY,
@@ -289,7 +327,7 @@ impl Filling {
 
     /// What the model is shown, and the position of the first hidden event.
     fn input(&self, longest: usize) -> (Vec<u16>, usize) {
-        let room = longest - SPECIAL;
+        let room = longest - PAIR_TOKENS;
         let hidden = (f64::from(self.end - self.now) * self.density)
             .ceil()
             .max(1.0);
@@ -303,15 +341,9 @@ impl Filling {
             .len()
             .min(half.max((room - masks).saturating_sub(known.len())));
         let known = &known[known.len().saturating_sub(room - masks - right)..];
-        let input = [
-            &[CLS],
-            known,
-            &vec![MASK; masks],
-            &[SEP],
-            &behind[..right],
-            &[SEP],
-        ];
-        (input.concat(), 1 + known.len())
+        let hidden = vec![MASK; masks];
+        let input = pair(&[known, &hidden].concat(), &behind[..right]);
+        (input, 1 + known.len())
     }
 
     /// Leaves what keeps the rules and does not touch the notes from before.
@@ -366,7 +398,8 @@ impl Filling {
         let open = self.state.sounding().filter(|pitch| !kept(pitch));
         let closing: Vec<u16> = open.map(|pitch| Event::NoteOff(pitch).id()).collect();
         self.made.extend(closing);
-        let mut notes = decode(&self.made).to_notes();
+        let loud = last_velocity(&self.left);
+        let mut notes = decode(&[loud.as_slice(), &self.made].concat()).to_notes();
         let origin_s = f64::from(self.origin) / f64::from(STEPS_PER_SECOND);
         for note in &mut notes {
             note.onset_s += origin_s;
@@ -374,6 +407,11 @@ impl Filling {
         }
         notes
     }
+}
+
+/// Where a stretch of seconds starts and ends on the grid.
+fn steps(stretch: &Range<f64>) -> [u32; 2] {
+    [stretch.start, stretch.end].map(|time_s| (time_s * f64::from(STEPS_PER_SECOND)).round() as u32)
 }
 
 /// The events that happen up to a step, and the step of the last of them or, if that is more than the longest shift

@@ -28,7 +28,7 @@ use crate::models::music_transformer::{EventDecoder, MusicTransformer};
 use crate::music::{Note, end_s};
 use crate::tokens::{
     BOS, EVENTS, Event, EventState, STEPS_PER_SECOND, TokenOptions, VOCABULARY, decode, encode,
-    quantize, tokenize,
+    last_velocity, quantize, tokenize,
 };
 
 /// The longest music that is made, in seconds.
@@ -77,8 +77,10 @@ pub struct Made {
 }
 
 impl Made {
-    fn of(ids: &[u16], start_s: f64) -> Self {
-        let mut notes = decode(ids).to_notes();
+    /// Events that begin at a time, behind a prompt.
+    fn of(ids: &[u16], prompt: &[u16], start_s: f64) -> Self {
+        let loud = last_velocity(prompt);
+        let mut notes = decode(&[loud.as_slice(), ids].concat()).to_notes();
         for note in &mut notes {
             note.onset_s += start_s;
             note.offset_s += start_s;
@@ -202,7 +204,7 @@ impl Performer {
         progress: &mut dyn FnMut(f64),
     ) -> Result<Made> {
         let ids = self.perform(&[], options, progress)?;
-        Ok(Made::of(&ids, 0.0))
+        Ok(Made::of(&ids, &[], 0.0))
     }
 
     /// How a piece goes on after its last note ended: notes from there for `options.seconds`.
@@ -223,7 +225,7 @@ impl Performer {
             ));
         }
         let ids = self.perform(&prompt, options, progress)?;
-        Ok(Made::of(&ids, end_s))
+        Ok(Made::of(&ids, &prompt, end_s))
     }
 
     /// Events that follow `prompt`, whose notes must have ended; they last `options.seconds` at most and leave no note
@@ -256,18 +258,21 @@ impl Performer {
             state.allowed().restrict(&mut logits);
             // The music ends when its time has come.
             logits[EVENTS..].fill(f32::NEG_INFINITY);
-            let id = sampler.sample(&logits).ok_or_else(|| {
+            let mut id = sampler.sample(&logits).ok_or_else(|| {
                 Error::config("the model's output is no number; its weights are damaged")
             })? as u16;
             if let Some(Event::TimeShift(shift)) = Event::from_id(id) {
-                let shift = u32::from(shift);
-                if now + shift >= steps {
-                    let last = Event::TimeShift((steps - now) as u8).id();
-                    state.advance(last);
-                    made.push(last);
+                // No further than to where a note has lasted long enough.
+                let ends = state.sounding().map(|p| begun[usize::from(p)] + longest);
+                let until = ends.fold(now + u32::from(shift), u32::min);
+                let shift = until.min(steps) - now;
+                id = Event::TimeShift(shift as u8).id();
+                now += shift;
+                if now == steps {
+                    state.advance(id);
+                    made.push(id);
                     break;
                 }
-                now += shift;
                 progress(f64::from(now) / f64::from(STEPS_PER_SECOND));
             }
             if let Some(Event::NoteOn(pitch)) = Event::from_id(id) {
@@ -327,12 +332,7 @@ impl Performer {
 
     /// Of the events of a window behind the first `skip` + 1.
     fn nll(&self, window: &[u16], skip: usize, style: Option<usize>) -> Result<f64> {
-        let vocabulary = self.model.config().vocab_size;
-        if let Some(id) = window.iter().find(|&&id| usize::from(id) >= vocabulary) {
-            return Err(Error::config(format!(
-                "event {id} is not in the vocabulary of {vocabulary}"
-            )));
-        }
+        self.check_events(window)?;
         let time = window.len() - 1;
         let output = self
             .model
@@ -343,13 +343,16 @@ impl Performer {
         Ok(-likelihoods.into_data().iter::<f64>().sum::<f64>())
     }
 
-    /// What each of the last events of a piece attends to, `[time][time]`, in one layer and head, both counted from 0.
+    /// How much each of the last `n` events of a piece attends to each of them, `[n][n]`, in one layer and head, both counted
+    /// from 0. The model sees all that its window holds of the piece; what falls on events before the last `n` is left out.
     ///
     /// # Errors
-    /// When there is no event, layer, head or style of that name.
+    /// When there are fewer events or the window holds fewer, one is not in the vocabulary, or there is no such layer, head or
+    /// style.
     pub fn attention(
         &self,
         ids: &[u16],
+        n: usize,
         style: Option<&str>,
         layer: usize,
         head: usize,
@@ -360,11 +363,38 @@ impl Performer {
                 "there is no head {head}; the model has {heads}, counted from 0"
             )));
         }
+        self.check_events(ids)?;
         let style = self.style_index(style)?.map(|style| self.style(style));
-        let last = ids.len().saturating_sub(self.model.config().max_seq_len);
-        let tokens = self.integers(&ids[last..]);
-        let weights = self.model.attention_weights(tokens, style, layer)?;
-        Ok(weights.narrow(1, head, 1).into_data().iter().collect())
+        let begin = self.framed().then_some(BOS);
+        let sequence = [begin.as_slice(), ids].concat();
+        let longest = self.model.config().max_seq_len;
+        let seen = &sequence[sequence.len().saturating_sub(longest)..];
+        if n == 0 || n > ids.len().min(seen.len()) {
+            return Err(Error::config(format!(
+                "the attention of the last {n} of {} events; expected from 1 to {}",
+                ids.len(),
+                ids.len().min(longest)
+            )));
+        }
+        let weights = self
+            .model
+            .attention_weights(self.integers(seen), style, layer)?;
+        let first = seen.len() - n;
+        let last = weights
+            .narrow(1, head, 1)
+            .narrow(2, first, n)
+            .narrow(3, first, n);
+        Ok(last.into_data().iter().collect())
+    }
+
+    fn check_events(&self, ids: &[u16]) -> Result<()> {
+        let vocabulary = self.model.config().vocab_size;
+        match ids.iter().find(|&&id| usize::from(id) >= vocabulary) {
+            Some(id) => Err(Error::config(format!(
+                "event {id} is not in the vocabulary of {vocabulary}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The notes of a score as the model hears them.

@@ -17,7 +17,8 @@ pub struct SamplerConfig {
     /// Only the likeliest that together have this probability are drawn from; 1 for all (Holtzman et al., "The Curious
     /// Case of Neural Text Degeneration", 2020).
     pub top_p: f64,
-    /// The same seed draws the same.
+    /// The same seed draws the same from the same logits. Those of one model differ in their last digits between kinds of
+    /// processors, so that a piece is repeated exactly on machines of one kind.
     pub seed: u64,
 }
 
@@ -45,7 +46,7 @@ impl Sampler {
     pub fn new(config: SamplerConfig) -> Result<Self> {
         if !(config.temperature >= 0.0 && config.temperature.is_finite()) {
             return Err(Error::config(format!(
-                "temperature is {}; it must be 0 or more",
+                "temperature is {}; it must be 0 or more, and finite",
                 config.temperature
             )));
         }

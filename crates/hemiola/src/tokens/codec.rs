@@ -46,6 +46,13 @@ pub fn encode(notes: &[QuantizedNote]) -> Vec<u16> {
     ids
 }
 
+/// The velocity event that holds behind a sequence, if there is one: what is decoded apart from the events before it
+/// begins with it.
+pub fn last_velocity(ids: &[u16]) -> Option<u16> {
+    let is_velocity = |id: &&u16| matches!(Event::from_id(**id), Some(Event::Velocity(_)));
+    ids.iter().rev().find(is_velocity).copied()
+}
+
 /// As many longest shifts as fit, then the rest.
 fn push_shifts(ids: &mut Vec<u16>, mut steps: u32) {
     while steps > 0 {

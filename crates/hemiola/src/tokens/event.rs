@@ -19,6 +19,14 @@ pub const SEP: u16 = 392;
 /// Hides an event.
 pub const MASK: u16 = 393;
 
+/// Special tokens of a [`pair`].
+pub const PAIR_TOKENS: usize = 3;
+
+/// Two phrases as a model of both sides reads them: `[CLS] first [SEP] second [SEP]`.
+pub fn pair(first: &[u16], second: &[u16]) -> Vec<u16> {
+    [&[CLS], first, &[SEP], second, &[SEP]].concat()
+}
+
 /// Steps of the time grid in a second.
 pub const STEPS_PER_SECOND: u32 = 100;
 /// Steps of the longest single time shift: a second.

@@ -30,10 +30,10 @@ pub use attributes::{
     DURATION_BINS, DYNAMICS_BINS, NextNote, duration_bin, duration_of_bin_s, dynamics_bin,
     next_notes,
 };
-pub use codec::{Decoded, Repairs, decode, encode};
+pub use codec::{Decoded, Repairs, decode, encode, last_velocity};
 pub use event::{
-    BOS, CLS, EOS, EVENTS, Event, LONGEST_SHIFT, MASK, PAD, SEP, STEPS_PER_SECOND, VELOCITY_BINS,
-    VOCABULARY,
+    BOS, CLS, EOS, EVENTS, Event, LONGEST_SHIFT, MASK, PAD, PAIR_TOKENS, SEP, STEPS_PER_SECOND,
+    VELOCITY_BINS, VOCABULARY, pair,
 };
 pub use grammar::{EventSet, EventState};
 pub use quantize::quantize;

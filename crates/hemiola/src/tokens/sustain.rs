@@ -1,10 +1,7 @@
 //! How long notes sound under the sustain pedal, exactly as the published token sequences were made.
 
-use crate::midi::{Instrument, Score};
+use crate::midi::{Instrument, PEDAL_DOWN, Score};
 use crate::music::{Note, end_s};
-
-/// The value from which the pedal counts as down (General MIDI).
-const PEDAL_DOWN: u8 = 64;
 
 /// The notes of all instruments, without percussion unless `drums`, in order of instruments.
 ///

@@ -405,12 +405,18 @@ pub fn step_seed(seed: u64, step: usize) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Removes what a killed run was writing.
+/// Removes what a killed run was writing, and what is left of a checkpoint that it was deleting: a part without its state.
 fn remove_unfinished(folder: &Path) -> Result<()> {
     let fail = |e| Error::io(folder, e);
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let entry = entry.map_err(fail)?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let part = name
+            .strip_suffix(".bpk")
+            .and_then(|part| part.rsplit_once('-'));
+        let step = part.and_then(|(_, step)| step.parse().ok());
+        let is_left = step.is_some_and(|step| !state_file(folder, step).exists());
+        if name.starts_with(UNFINISHED) || is_left {
             std::fs::remove_file(entry.path()).map_err(fail)?;
         }
     }

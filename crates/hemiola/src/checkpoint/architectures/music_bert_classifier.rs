@@ -28,9 +28,13 @@ impl Importable for MusicBertClassifier {
         let shapes = Shapes::of(tensors, "MusicBERT with classes");
         let (bert, assumed) = music_bert::sizes(&shapes, "bert.")?;
         let [n_classes, _] = shapes.get("classifier.weight")?;
+        let task = EventClassifierConfig::default();
         Ok(Imported {
+            task: EventClassifierConfig {
+                window: task.window.min(bert.max_seq_len),
+                ..task
+            },
             model: MusicBertClassifierConfig { bert, n_classes },
-            task: EventClassifierConfig::default(),
             assumed,
         })
     }

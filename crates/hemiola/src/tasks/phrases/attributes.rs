@@ -102,14 +102,26 @@ fn mode(notes: &[QuantizedNote], _: f64, _: f64) -> Option<f64> {
     for note in notes {
         sounding[usize::from(note.pitch % 12)] += length(note);
     }
-    let best = |profile: &[f64; 12]| {
-        let keys = (0..12).map(|tonic| {
-            let turned: [f64; 12] = std::array::from_fn(|class| profile[(class + 12 - tonic) % 12]);
-            correlation(&sounding, &turned)
-        });
-        keys.reduce(f64::max).filter(|best| best.is_finite())
-    };
-    Some(best(&MAJOR)? - best(&MINOR)?)
+    Some(best_key(&sounding, &MAJOR)? - best_key(&sounding, &MINOR)?)
+}
+
+/// The best correlation of cells `[frames, 128]` that sound with any major or minor key; `None` where all pitch classes
+/// sound alike.
+pub(super) fn key_clarity(cells: &[bool]) -> Option<f64> {
+    let mut sounding = [0.0; 12];
+    for (index, _) in cells.iter().enumerate().filter(|(_, sounds)| **sounds) {
+        sounding[index % 128 % 12] += 1.0;
+    }
+    Some(best_key(&sounding, &MAJOR)?.max(best_key(&sounding, &MINOR)?))
+}
+
+/// The best correlation of pitch classes with a profile on any tonic.
+fn best_key(sounding: &[f64; 12], profile: &[f64; 12]) -> Option<f64> {
+    let keys = (0..12).map(|tonic| {
+        let turned: [f64; 12] = std::array::from_fn(|class| profile[(class + 12 - tonic) % 12]);
+        correlation(sounding, &turned)
+    });
+    keys.reduce(f64::max).filter(|best| best.is_finite())
 }
 
 /// Pearson's; not a number where one side is constant.
@@ -151,6 +163,21 @@ mod tests {
         assert_eq!(measured("density"), Some(5.0 / 4.0));
         assert_eq!(measured("register"), Some((60.0 + 67.0 + 3.0 * 72.0) / 5.0));
         assert_eq!(measured("polyphony"), Some(5.0 / 4.0));
+    }
+
+    #[test]
+    fn a_scale_is_clearer_than_all_keys_at_once() {
+        let of = |pitches: &[usize]| {
+            let mut cells = vec![false; 128];
+            pitches.iter().for_each(|&pitch| cells[pitch] = true);
+            key_clarity(&cells)
+        };
+        // Pearson's correlation of the tones of C major with the major profile on C.
+        let scale = of(&[60, 62, 64, 65, 67, 69, 71]).unwrap();
+        assert!((scale - 0.7564).abs() < 1e-4, "{scale}");
+        assert!(of(&[60, 62, 64, 65, 66, 67, 68, 69, 71]).unwrap() < scale);
+        assert_eq!(of(&(60..72).collect::<Vec<_>>()), None);
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decoding::{CERTAIN, Hits};
-use super::effects::{Effects, effects};
+use super::effects::{Effects, MOST_MOVED, effects};
 use super::{
     Attribute, AttributeVector, LatentPhrase, PhraseSpace, PhraseSpaceConfig, PhraseThresholds,
 };
@@ -11,8 +11,6 @@ use crate::error::Result;
 use crate::models::music_vae::MusicVae;
 use crate::music::RollOptions;
 
-/// Phrases that are moved to see what a vector does.
-const MOST_MOVED: usize = 512;
 /// Thresholds are tried in steps of this.
 const THRESHOLD_STEP: f32 = 0.025;
 const THRESHOLDS: std::ops::RangeInclusive<usize> = 2..=36;
@@ -216,7 +214,7 @@ fn answering(
     loop {
         *vectors = left.clone();
         correct(space, vectors, latents)?;
-        let Effects { changes, right } = effects(space, vectors, latents)?;
+        let Effects { changes, right, .. } = effects(space, vectors, latents)?;
         // How far short of the least; the worst goes first, since it spoils the others.
         let short = |index: usize| {
             let change = changes[index][index] / LEAST_CHANGE;

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::{ATTRIBUTES, Attribute};
+
 use crate::datasets::midi_folder::{FolderRolls, RollFrames};
 use crate::error::{Error, Result};
 use crate::models::music_vae::MusicVae;
@@ -109,6 +111,13 @@ impl PhraseSpaceConfig {
         }
         for attribute in &self.attributes {
             let AttributeVector { name, vector, .. } = attribute;
+            if Attribute::named(name).is_none() {
+                let known: Vec<&str> = ATTRIBUTES.iter().map(|known| known.name).collect();
+                return fail(format!(
+                    "attributes has {name}; expected one of {}",
+                    known.join(", ")
+                ));
+            }
             if vector.len() != latent_dim || vector.iter().any(|value| !value.is_finite()) {
                 return fail(format!(
                     "attributes: the vector of {name} has {} numbers; expected {latent_dim} (model.latent_dim), all finite",

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::{Attribute, AttributeVector, LatentPhrase, PhraseSpace};
 use crate::error::Result;
 
+/// Phrases that are moved to see what vectors do.
+pub(super) const MOST_MOVED: usize = 512;
+
 /// Attributes before and after a step of +1 and of −1 along each vector.
 #[derive(Debug, Clone)]
 pub(super) struct Effects {
@@ -12,15 +15,18 @@ pub(super) struct Effects {
     pub changes: Vec<Vec<f64>>,
     /// By the vector that was moved along: the share of phrases whose attribute moved the right way.
     pub right: Vec<f64>,
+    /// The share of phrases that had notes and have none there; they did not move the right way and have no change.
+    pub silenced: Vec<f64>,
 }
 
 impl Effects {
-    /// By name: `density_change`, `density_right`, and for every other attribute `density_on_register`.
+    /// By name: `density_change`, `density_right`, `density_silenced`, and for every other attribute `density_on_register`.
     pub fn figures(&self, vectors: &[AttributeVector]) -> BTreeMap<String, f64> {
         let mut figures = BTreeMap::new();
         for (moved, vector) in vectors.iter().enumerate() {
             let name = &vector.name;
             figures.insert(format!("{name}_right"), self.right[moved]);
+            figures.insert(format!("{name}_silenced"), self.silenced[moved]);
             for (measured, other) in vectors.iter().enumerate() {
                 let key = match measured == moved {
                     true => format!("{name}_change"),
@@ -66,10 +72,11 @@ pub(super) fn effects(
     let mut effects = Effects {
         changes: vec![vec![0.0; count]; count],
         right: vec![0.0; count],
+        silenced: vec![0.0; count],
     };
     for (moved, vector) in vectors.iter().enumerate() {
         let mut sums = vec![(0.0, 0usize); count];
-        let mut right = 0;
+        let [mut right, mut silenced] = [0, 0];
         for sign in [1.0, -1.0] {
             let mut there = means.clone();
             for z in &mut there {
@@ -81,6 +88,7 @@ pub(super) fn effects(
             for (before, after) in before.iter().zip(&after) {
                 for (index, values) in before.iter().zip(after).enumerate() {
                     let (Some(before), Some(after)) = values else {
+                        silenced += usize::from(index == moved && values.0.is_some());
                         continue;
                     };
                     let change = sign * (after - before);
@@ -93,7 +101,9 @@ pub(super) fn effects(
         for (index, (sum, count)) in sums.iter().enumerate() {
             effects.changes[index][moved] = sum / (*count).max(1) as f64;
         }
-        effects.right[moved] = right as f64 / sums[moved].1.max(1) as f64;
+        let all = (sums[moved].1 + silenced).max(1) as f64;
+        effects.right[moved] = right as f64 / all;
+        effects.silenced[moved] = silenced as f64 / all;
     }
     Ok(effects)
 }

@@ -33,10 +33,10 @@ impl PhraseSpace {
         for batch in phrases.chunks(BATCH) {
             let values: Vec<f32> = batch.iter().flat_map(|p| p.as_ref()).copied().collect();
             let n = batch.len();
-            if values.len() != n * length {
+            if let Some(phrase) = batch.iter().find(|p| p.as_ref().len() != length) {
                 return Err(Error::config(format!(
-                    "phrases of {} numbers; expected {} frames of {features}",
-                    values.len() / n,
+                    "a phrase of {} numbers; expected {} frames of {features}",
+                    phrase.as_ref().len(),
                     self.frames()
                 )));
             }

@@ -6,9 +6,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Serialize, Serializer};
 
+use super::attributes::key_clarity;
 use super::calibration::spread;
 use super::decoding::{CERTAIN, Hits, distance, sounding_cells};
-use super::effects::effects;
+use super::effects::{MOST_MOVED, effects};
 use super::{LatentPhrase, MOST_STEPS, PathScores, PhraseSpace, Piece, is_silent};
 use crate::error::{Error, Result};
 use crate::models::music_vae::Interpolation;
@@ -17,8 +18,8 @@ use crate::music::QuantizedNote;
 /// Latent dimensions whose mean varies more than this over the phrases are active: Burda, Grosse and Salakhutdinov,
 /// "Importance Weighted Autoencoders" (ICLR 2016), section 5.2.
 const ACTIVE_VARIANCE: f64 = 0.01;
-/// Phrases that are moved to see what attributes do.
-const MOST_MOVED: usize = 512;
+/// More pairs than this tell no more.
+pub const MOST_PAIRS: usize = 100_000;
 
 /// Which interpolations are measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,23 +60,49 @@ pub struct PhraseScores {
     /// Latent dimensions whose mean varies over the phrases with more than 0.01.
     pub active_units: usize,
     pub latent_units: usize,
-    pub pairs: usize,
-    pub steps: usize,
-    /// Through the latent space; distances are 1 − F1 of the cells that sound, to the decoded ends.
-    #[serde(flatten, serialize_with = "interpolation")]
-    pub interpolation: PathScores,
-    /// Each note of the first end is there with a chance that falls evenly from 1 to 0, and each of the second the other way
-    /// round, drawn anew at every step.
-    #[serde(flatten, serialize_with = "crossfade")]
-    pub crossfade: PathScores,
-    /// The cells of which the weighted mean of both ends is a half or more.
-    #[serde(flatten, serialize_with = "average")]
-    pub average: PathScores,
+    /// Of the ways between phrases; nothing where no pair was measured.
+    #[serde(flatten)]
+    pub ways: Option<WayScores>,
     /// What attribute vectors do: for +1 along `density`, say, `density_change` is the mean change of the density and
     /// `density_on_register` that of the register, in standard deviations of the training phrases, and `density_right` the
     /// share of phrases whose density moved the right way; −1 counts as well, the other way round.
     #[serde(flatten)]
     pub attributes: BTreeMap<String, f64>,
+}
+
+/// What is found of the ways between pairs of phrases: through the latent space, by cross-fading, by averaging.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WayScores {
+    /// Those whose ends decode to different cells; only they are measured.
+    pub pairs: usize,
+    pub steps: usize,
+    /// Through the latent space; distances are 1 − F1 of the cells that sound, to the decoded ends.
+    #[serde(flatten, serialize_with = "interpolation")]
+    pub interpolation: PathScores,
+    /// The notes of the first end go one after the other and those of the second come, in an order drawn by chance.
+    #[serde(flatten, serialize_with = "crossfade")]
+    pub crossfade: PathScores,
+    /// The cells of which the weighted mean of both ends is a half or more.
+    #[serde(flatten, serialize_with = "average")]
+    pub average: PathScores,
+    #[serde(flatten)]
+    pub key_clarity: KeyClarity,
+}
+
+/// How well what sounds fits one key: the best correlation of the pitch classes, each as long as it sounds, with the
+/// profile of a major or minor key (Krumhansl and Kessler 1982); mean over pairs and steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct KeyClarity {
+    /// Of the two ends.
+    #[serde(rename = "ends_key_clarity")]
+    pub ends: f64,
+    /// Of the steps between them, by each way.
+    #[serde(rename = "interpolation_key_clarity")]
+    pub interpolation: f64,
+    #[serde(rename = "crossfade_key_clarity")]
+    pub crossfade: f64,
+    #[serde(rename = "average_key_clarity")]
+    pub average: f64,
 }
 
 macro_rules! prefixed {
@@ -101,7 +128,7 @@ prefixed!(average, "average");
 /// Measures a space on the phrases of pieces.
 ///
 /// # Errors
-/// When there are fewer than two pieces for pairs, or an option is impossible.
+/// When there are fewer than two pieces with notes for pairs, or an option is impossible.
 pub fn measure(
     space: &PhraseSpace,
     pieces: &[Piece],
@@ -113,10 +140,10 @@ pub fn measure(
             options.steps
         )));
     }
-    if options.pairs > 0 && pieces.len() < 2 {
+    if options.pairs > MOST_PAIRS {
         return Err(Error::config(format!(
-            "pairs of phrases of two pieces, but there are {} pieces; expected two or more, or 0 pairs",
-            pieces.len()
+            "{} pairs; expected {MOST_PAIRS} at most",
+            options.pairs
         )));
     }
     let mut phrases: Vec<&[f32]> = Vec::new();
@@ -127,10 +154,16 @@ pub fn measure(
             piece_of.push(index);
         }
     }
+    if options.pairs > 0 && piece_of.first() == piece_of.last() {
+        return Err(Error::config(format!(
+            "pairs of phrases of two pieces, but {} of {} pieces have notes; expected two or more, or 0 pairs",
+            piece_of.len().min(1),
+            pieces.len()
+        )));
+    }
     let latents = space.encode_phrases(&phrases)?;
     let [sounding, onsets, notes] = reconstruction(space, &phrases, &latents)?;
     let pairs = draw_pairs(&piece_of, options);
-    let [interpolation, crossfade, average] = ways(space, &latents, &pairs, options)?;
     let vectors = &space.config.attributes;
     let attributes = effects(space, vectors, &spread(&latents, MOST_MOVED))?.figures(vectors);
     Ok(PhraseScores {
@@ -142,11 +175,7 @@ pub fn measure(
         kl_nats: divergence(&latents),
         active_units: active_units(&latents),
         latent_units: space.model.latent_dim(),
-        pairs: pairs.len(),
-        steps: options.steps,
-        interpolation,
-        crossfade,
-        average,
+        ways: ways(space, &latents, &pairs, options)?,
         attributes,
     })
 }
@@ -223,17 +252,18 @@ fn draw_pairs(piece_of: &[usize], options: &MeasureOptions) -> Vec<[usize; 2]> {
     pairs
 }
 
-/// The scores of the ways between phrases: through the latent space, by cross-fading, by averaging.
+/// `None` if there is no pair whose ends decode to different cells.
 fn ways(
     space: &PhraseSpace,
     latents: &[LatentPhrase],
     pairs: &[[usize; 2]],
     options: &MeasureOptions,
-) -> Result<[PathScores; 3]> {
+) -> Result<Option<WayScores>> {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ 0xfade);
     let frames = space.frames();
     let roll = &space.rolls.roll;
     let mut scores = [const { Vec::new() }; 3];
+    let mut clarity = [const { Vec::new() }; 4];
     for pair in pairs {
         let [from, to] = pair.map(|index| &latents[index].mean[..]);
         let path = space.path(from, to, options.steps, options.interpolation)?;
@@ -242,32 +272,62 @@ fn ways(
             .iter()
             .map(|rows| space.config.thresholds.plain_notes(rows, roll))
             .collect();
-        let [first, last] = [&notes[0], &notes[options.steps - 1]];
-        let ends = [first, last].map(|notes| sounding_cells(notes, frames));
+        let ends = [&notes[0], &notes[options.steps - 1]];
+        let end_cells = ends.map(|notes| sounding_cells(notes, frames));
+        if end_cells[0] == end_cells[1] {
+            continue;
+        }
+        let turns = ends.map(|notes| notes.iter().map(|_| rng.random()).collect::<Vec<f64>>());
         let shares = (0..options.steps).map(|step| step as f64 / (options.steps - 1) as f64);
         let through = notes.iter().map(|notes| sounding_cells(notes, frames));
         let faded = shares.clone().map(|share| {
-            let mut kept = |notes: &[QuantizedNote], chance: f64| -> Vec<QuantizedNote> {
-                let notes = notes.iter().filter(|_| rng.random::<f64>() < chance);
-                notes.copied().collect()
+            let kept = |end: usize, share: f64| {
+                let notes = ends[end].iter().zip(&turns[end]);
+                notes
+                    .filter(move |(_, turn)| **turn < share)
+                    .map(|(note, _)| *note)
             };
-            let both = [kept(first, 1.0 - share), kept(last, share)].concat();
+            let both: Vec<QuantizedNote> = kept(0, 1.0 - share).chain(kept(1, share)).collect();
             sounding_cells(&both, frames)
         });
         let averaged = shares.map(|share| {
-            let cells = ends[0].iter().zip(&ends[1]);
+            let cells = end_cells[0].iter().zip(&end_cells[1]);
             let weight = |set: &bool, share| if *set { share } else { 0.0 };
             cells
                 .map(|(a, b)| weight(a, 1.0 - share) + weight(b, share) >= 0.5)
                 .collect()
         });
         let ways: [Vec<Vec<bool>>; 3] = [through.collect(), faded.collect(), averaged.collect()];
-        for (scores, way) in scores.iter_mut().zip(ways) {
+        clarity[3].extend(end_cells.iter().filter_map(|cells| key_clarity(cells)));
+        for (index, way) in ways.iter().enumerate() {
             let to_end = |end: &Vec<bool>| -> Vec<f64> {
                 way.iter().map(|cells| distance(cells, end)).collect()
             };
-            scores.push(PathScores::of(&to_end(&ends[0]), &to_end(&ends[1])));
+            scores[index].push(PathScores::of(
+                &to_end(&end_cells[0]),
+                &to_end(&end_cells[1]),
+            ));
+            let between = &way[1..options.steps - 1];
+            clarity[index].extend(between.iter().filter_map(|cells| key_clarity(cells)));
         }
     }
-    Ok(scores.map(|rows| PathScores::mean(&rows)))
+    if scores[0].is_empty() {
+        return Ok(None);
+    }
+    let pairs = scores[0].len();
+    let means = clarity.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64);
+    let [interpolation, crossfade, average] = scores.map(|rows| PathScores::mean(&rows));
+    Ok(Some(WayScores {
+        pairs,
+        steps: options.steps,
+        interpolation,
+        crossfade,
+        average,
+        key_clarity: KeyClarity {
+            interpolation: means[0],
+            crossfade: means[1],
+            average: means[2],
+            ends: means[3],
+        },
+    }))
 }

@@ -47,7 +47,7 @@ pub(crate) use calibration::spread;
 pub use calibration::{Calibration, calibrate};
 pub use config::{AttributeVector, PhraseSpaceConfig, PhraseThresholds};
 pub use latent::LatentPhrase;
-pub use measure::{MeasureOptions, PhraseScores, measure};
+pub use measure::{KeyClarity, MOST_PAIRS, MeasureOptions, PhraseScores, WayScores, measure};
 pub use path::PathScores;
 pub use piece::{Passage, Piece};
 

@@ -51,8 +51,7 @@ impl Piece {
         let Some(cell) = roll.values.iter().position(|value| *value > 0.0) else {
             let lowest = roll.keys.lowest();
             return Err(Error::config(match roll.left_out {
-                0 if rolls.drums => "there is no note in it".to_owned(),
-                0 => "there is no note in it besides percussion".to_owned(),
+                0 => score.silence(rolls.drums).to_owned(),
                 _ => format!(
                     "there is no note in it that the model knows: expected pitches from {lowest} to {}",
                     usize::from(lowest) + keys - 1

@@ -18,14 +18,11 @@ use crate::error::{Error, Result};
 use crate::models::music_bert::{MusicBert, MusicBertConfig};
 use crate::models::music_bert_classifier::{MusicBertClassifier, MusicBertClassifierConfig};
 use crate::tasks::classify_events::EventClassifierConfig;
-use crate::tokens::{CLS, PAD, SEP};
+use crate::tokens::{PAD, PAIR_TOKENS, pair};
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
 use crate::training::scalars::Scalars;
-
-/// Special tokens of a sequence: `[CLS] phrase [SEP] phrase [SEP]`.
-const SPECIAL: usize = 3;
 
 /// A recipe for [`MusicBertClassifier`]. The classes are the styles of the pieces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +68,7 @@ impl ExcerptBatch {
 
     fn push(&mut self, ids: &[u16], class: usize) {
         let (first, second) = ids.split_at(ids.len() / 2);
-        let sequence = [&[CLS], first, &[SEP], second, &[SEP]].concat();
+        let sequence = pair(first, second);
         self.tokens.extend(sequence.iter().map(|&id| i64::from(id)));
         let padding = self.time - sequence.len();
         self.tokens.extend(vec![i64::from(PAD); padding]);
@@ -155,7 +152,7 @@ impl EventClassifierRecipe {
         for _ in 0..self.run.batch_size {
             let class = rng.random_range(0..classes.len());
             let varied = self.data.draw(&classes[class], &mut rng);
-            let excerpt = varied.excerpt(self.data.window - SPECIAL, &mut rng);
+            let excerpt = varied.excerpt(self.data.window - PAIR_TOKENS, &mut rng);
             batch.push(excerpt.ids, class);
         }
         batch
@@ -168,7 +165,7 @@ impl EventClassifierRecipe {
             ..self.data.clone()
         };
         let excerpts = classes.iter().enumerate().flat_map(|(class, pieces)| {
-            let of_class = per_class.dev_excerpts(pieces, self.data.window - SPECIAL);
+            let of_class = per_class.dev_excerpts(pieces, self.data.window - PAIR_TOKENS);
             of_class.into_iter().map(move |excerpt| (class, excerpt))
         });
         let excerpts: Vec<_> = excerpts.collect();
@@ -248,6 +245,7 @@ impl ModelRecipe for EventClassifierRecipe {
             task: EventClassifierConfig {
                 classes: self.classes.clone(),
                 tokens: self.data.tokens,
+                window: self.data.window,
             },
             card: self.card.clone(),
             score: Score {

@@ -1,5 +1,6 @@
 //! Pre-training of [`MusicBert`] on folders of MIDI files: masked events, and whether one phrase follows another.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
@@ -10,19 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::events::{EventData, Piece, Pieces, Styles};
 use super::integers;
 use super::labels::Labels;
-use crate::checkpoint::Card;
+use crate::checkpoint::{self, Card};
 use crate::error::{Error, Result};
 use crate::models::music_bert::{MusicBert, MusicBertConfig};
+use crate::models::music_transformer::MusicTransformer;
 use crate::nn::loss::cross_entropy;
 use crate::tasks::infill::InfillerConfig;
-use crate::tokens::{CLS, EVENTS, MASK, PAD, SEP, VOCABULARY};
+use crate::tokens::{EVENTS, MASK, PAD, PAIR_TOKENS, VOCABULARY, pair};
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
 use crate::training::scalars::Scalars;
-
-/// Special tokens of a sequence: `[CLS] phrase [SEP] phrase [SEP]`.
-const SPECIAL: usize = 3;
 
 /// A recipe for [`MusicBert`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +29,12 @@ const SPECIAL: usize = 3;
 pub struct MusicBertRecipe {
     #[serde(default)]
     pub run: RunConfig,
+    /// Sizes of a fresh model; those of `pretrained` count where it is given.
     #[serde(default)]
     pub model: MusicBertConfig,
+    /// The checkpoint folder of a [`MusicTransformer`] whose layers are the start.
+    #[serde(default)]
+    pub pretrained: Option<PathBuf>,
     pub data: EventData,
     #[serde(default)]
     pub masking: Masking,
@@ -83,6 +86,24 @@ pub struct PhraseBatch {
 }
 
 impl MusicBertRecipe {
+    /// Refuses sizes that the data do not fit, which `of` says.
+    fn check_sizes(&self, of: &str, sizes: &MusicBertConfig) -> Result<()> {
+        if self.data.window > sizes.max_seq_len {
+            return Err(Error::config(format!(
+                "data.window is {}; it must be at most max_seq_len of {of}, {}",
+                self.data.window, sizes.max_seq_len
+            )));
+        }
+        let (vocabulary, events) = (sizes.vocab_size, sizes.n_events);
+        if vocabulary < VOCABULARY || events < EVENTS {
+            return Err(Error::config(format!(
+                "{of} has a vocab_size of {vocabulary} and n_events of {events}; they must be at least {VOCABULARY} and \
+                 {EVENTS}"
+            )));
+        }
+        Ok(())
+    }
+
     fn batch(&self, pieces: &[Piece], number: usize) -> PhraseBatch {
         let mut rng = ChaCha8Rng::seed_from_u64(step_seed(self.run.seed, number));
         let (n, time) = (self.run.batch_size, self.data.window);
@@ -94,7 +115,7 @@ impl MusicBertRecipe {
             targets: Labels::none(n * time),
             follows: Vec::with_capacity(n),
         };
-        let phrase = (time - SPECIAL) / 2;
+        let phrase = (time - PAIR_TOKENS) / 2;
         for row in 0..n {
             let follows = rng.random_bool(0.5);
             let piece = self.data.draw(pieces, &mut rng);
@@ -106,7 +127,7 @@ impl MusicBertRecipe {
             } else {
                 other.excerpt(second.len().max(1), &mut rng).ids
             };
-            let sequence = [&[CLS], first, &[SEP], second, &[SEP]].concat();
+            let sequence = pair(first, second);
             let stretch = rng.random_bool(self.masking.stretches).then(|| {
                 let length = rng.random_range(1..=sequence.len().div_ceil(3));
                 let start = rng.random_range(0..=sequence.len() - length);
@@ -221,18 +242,8 @@ impl ModelRecipe for MusicBertRecipe {
     fn validate(&self) -> Result<()> {
         self.model.validate()?;
         self.data.validate()?;
-        if self.data.window > self.model.max_seq_len {
-            return Err(Error::config(format!(
-                "data.window is {}; it must be at most model.max_seq_len, {}",
-                self.data.window, self.model.max_seq_len
-            )));
-        }
-        let (vocabulary, events) = (self.model.vocab_size, self.model.n_events);
-        if vocabulary < VOCABULARY || events < EVENTS {
-            return Err(Error::config(format!(
-                "model.vocab_size is {vocabulary} and model.n_events {events}; they must be at \
-                 least {VOCABULARY} and {EVENTS}"
-            )));
+        if self.pretrained.is_none() {
+            self.check_sizes("model", &self.model)?;
         }
         let m = &self.masking;
         let shares = [
@@ -267,6 +278,17 @@ impl ModelRecipe for MusicBertRecipe {
     ) -> Result<RunState> {
         self.validate()?;
         run::prepare(&self.run.output, resume)?;
+        let start = match &self.pretrained {
+            None => None,
+            Some(folder) => {
+                let device = device.clone().autodiff();
+                let (transformer, sizes, _) =
+                    checkpoint::load::<MusicTransformer>(folder, &device)?;
+                let sizes = MusicBertConfig::around(&sizes, self.model.n_events);
+                self.check_sizes(&folder.display().to_string(), &sizes)?;
+                Some((transformer, sizes))
+            }
+        };
         let Pieces { train, dev } = self.data.read(false, Styles::Untold)?;
         // Numbers that no step has.
         let dev_batches = (0..self.data.dev_windows.div_ceil(self.run.batch_size))
@@ -278,9 +300,13 @@ impl ModelRecipe for MusicBertRecipe {
             objective: PhraseObjective {
                 next_phrase_weight: self.masking.next_phrase_weight,
             },
-            model: self.model.clone(),
+            model: match &start {
+                Some((_, sizes)) => sizes.clone(),
+                None => self.model.clone(),
+            },
             task: InfillerConfig {
                 tokens: self.data.tokens,
+                window: Some(self.data.window),
             },
             card: self.card.clone(),
             score: Score {
@@ -290,6 +316,10 @@ impl ModelRecipe for MusicBertRecipe {
             batches: Arc::new(move |number| Ok(recipe.batch(&train, number))),
             dev: dev_batches,
         };
-        objective::train(lesson, device, resume, dashboard, report)
+        let initial = |config: &MusicBertConfig, device: &Device| match start {
+            Some((transformer, _)) => MusicBert::around(transformer, config.n_events, device),
+            None => config.init(device),
+        };
+        objective::train_from(lesson, initial, device, resume, dashboard, report)
     }
 }
