@@ -1,6 +1,7 @@
 //! The program `hemiola`: one file per verb.
 
 mod attribute;
+mod augment;
 mod data;
 mod evaluate;
 mod infill;
@@ -52,6 +53,8 @@ enum Verb {
     Vary(vary::Args),
     /// Make a piece of music denser, higher, more major or fuller, phrase by phrase
     Attribute(attribute::Args),
+    /// Vary a recording: pitch, length, mix, room, equaliser, noise, level (WAV)
+    Augment(augment::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Score estimates against references with the metrics of mir_eval
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Verb::Interpolate(args) => interpolate::run(args),
         Verb::Vary(args) => vary::run(args),
         Verb::Attribute(args) => attribute::run(args),
+        Verb::Augment(args) => augment::run(&args),
         Verb::Train(args) => train::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),

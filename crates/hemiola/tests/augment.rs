@@ -1,9 +1,11 @@
-//! Augmentation: levels in dB, decay in seconds, nothing moved in time.
+//! Augmentation: levels in dB, decay in seconds, times kept.
 
-use hemiola::augment::WaveformAugment;
 use hemiola::augment::filter::{Biquad, Shape};
+use hemiola::augment::mix::mix;
 use hemiola::augment::noise::Noise;
 use hemiola::augment::reverb::{Convolver, Room, RoomRange};
+use hemiola::augment::stretch::time_stretch;
+use hemiola::augment::{ClipAugment, SpectrogramMask, WaveformAugment};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -305,4 +307,179 @@ fn wrong_descriptions_are_refused_in_words() {
     };
     assert!(wrong.check().unwrap_err().to_string().contains("snr_db"));
     assert!(toml::from_str::<WaveformAugment>("snr = 3").is_err());
+}
+
+#[test]
+fn a_stream_of_noise_goes_on_where_it_was() {
+    for kind in [Noise::White, Noise::Pink, Noise::Brown, Noise::Hum] {
+        let whole = kind.samples(4096, RATE, &mut rng(10));
+        let mut random = rng(10);
+        let mut stream = kind.stream(RATE, &mut random);
+        let mut parts = stream.samples(1024, &mut random);
+        parts.extend(stream.samples(3072, &mut random));
+        let apart = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-4, "{kind:?}");
+    }
+}
+
+#[test]
+fn mixing_is_as_soft_as_asked_and_repeats_what_is_short() {
+    let clean = tone(440.0, 2.0);
+    let other = tone(1000.0, 0.5);
+    let mut mixed = clean.clone();
+    mix(&mut mixed, &other, 6.0);
+    let added: Vec<f32> = mixed.iter().zip(&clean).map(|(a, b)| a - b).collect();
+    let found = 10.0 * (energy(&clean) / energy(&added)).log10();
+    assert!((found - 6.0).abs() < 0.01, "{found} dB");
+    assert!((added[100] - added[100 + other.len()]).abs() < 1e-5);
+    for silent in [&[][..], &[0.0; 10]] {
+        mix(&mut mixed, silent, 6.0);
+    }
+    let same: Vec<f32> = mixed.iter().zip(&clean).map(|(a, b)| a - b).collect();
+    assert_eq!(added, same);
+}
+
+#[test]
+fn masks_are_as_many_and_as_wide_as_the_policy_says() {
+    let policy = SpectrogramMask {
+        frequency_masks: 1,
+        frequency_bins: 8,
+        time_masks: 1,
+        time_frames: 50,
+        time_share: 0.2,
+    };
+    let (bins, frames) = (40, 100);
+    let original: Vec<f32> = (0..bins * frames).map(|i| 1.0 + (i % 97) as f32).collect();
+    let mean = energy_mean(&original);
+    let mut widest = [0, 0];
+    let mut sum = [0, 0];
+    for seed in 0..500 {
+        let mut masked = original.clone();
+        policy.apply(&mut masked, bins, &mut rng(seed)).unwrap();
+        let hidden = |bin: usize, frame: usize| (masked[bin * frames + frame] - mean).abs() < 1e-3;
+        let rows = (0..bins).filter(|bin| (0..frames).all(|frame| hidden(*bin, frame)));
+        let columns = (0..frames).filter(|frame| (0..bins).all(|bin| hidden(bin, *frame)));
+        let found = [rows.count(), columns.count()];
+        for bin in 0..bins {
+            for frame in 0..frames {
+                let kept = masked[bin * frames + frame] == original[bin * frames + frame];
+                assert!(kept || hidden(bin, frame));
+            }
+        }
+        for axis in 0..2 {
+            widest[axis] = widest[axis].max(found[axis]);
+            sum[axis] += found[axis];
+        }
+    }
+    // Widths are drawn evenly from 0 to 8 bins, and from 0 to a fifth of the 100 frames.
+    assert_eq!(widest, [8, 20]);
+    for (sum, mean) in sum.into_iter().zip([4.0, 10.0]) {
+        let found = f64::from(sum as u32) / 500.0;
+        assert!((found - mean).abs() < 0.1 * mean, "{found} for {mean}");
+    }
+    let error = policy.apply(&mut [0.0; 7], 2, &mut rng(0)).unwrap_err();
+    assert!(error.to_string().contains("7 values"), "{error}");
+    policy.apply(&mut [], 2, &mut rng(0)).unwrap();
+}
+
+fn energy_mean(values: &[f32]) -> f32 {
+    (values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64) as f32
+}
+
+#[test]
+fn clips_keep_their_length_and_a_seed_repeats_them() {
+    let augment = ClipAugment::default();
+    augment.check().unwrap();
+    let other = tone(700.0, 0.7);
+    let vary = |samples: &[f32], seed| {
+        augment
+            .apply(samples, Some(&other), RATE, &mut rng(seed))
+            .unwrap()
+    };
+    let clip = tone(220.0, 1.0);
+    assert_eq!(vary(&clip, 7), vary(&clip, 7));
+    assert_ne!(vary(&clip, 7), vary(&clip, 8));
+    for length in [0, 1, 1000] {
+        for seed in 0..10 {
+            let varied = vary(&clip[..length], seed);
+            assert_eq!(varied.len(), length);
+            assert!(varied.iter().all(|s| s.is_finite()));
+        }
+    }
+}
+
+#[test]
+fn a_shortened_clip_goes_round() {
+    let augment = ClipAugment {
+        pitch_probability: 0.0,
+        stretch_probability: 1.0,
+        stretch_factor: [0.5, 0.5],
+        mix_probability: 0.0,
+        waveform: nothing(),
+        ..ClipAugment::default()
+    };
+    let clip = tone(220.0, 1.0);
+    let varied = augment.apply(&clip, None, RATE, &mut rng(1)).unwrap();
+    assert_eq!(varied[..8000], varied[8000..]);
+    assert_eq!(varied[..8000], time_stretch(&clip, RATE, 0.5).unwrap());
+}
+
+#[test]
+fn wrong_descriptions_of_clips_are_refused_in_words() {
+    let default = ClipAugment::default;
+    for (wrong, words) in [
+        (
+            ClipAugment {
+                pitch_probability: 2.0,
+                ..default()
+            },
+            "pitch_probability is 2",
+        ),
+        (
+            ClipAugment {
+                stretch_factor: [1.2, 0.8],
+                ..default()
+            },
+            "stretch_factor is [1.2, 0.8]",
+        ),
+        (
+            ClipAugment {
+                stretch_factor: [0.1, 0.8],
+                ..default()
+            },
+            "0.25 to 4",
+        ),
+        (
+            ClipAugment {
+                pitch_semitones: [-30.0, 0.0],
+                ..default()
+            },
+            "-24 to 24",
+        ),
+        (
+            ClipAugment {
+                mask: SpectrogramMask {
+                    time_share: 2.0,
+                    ..SpectrogramMask::default()
+                },
+                ..default()
+            },
+            "time_share is 2",
+        ),
+        (
+            ClipAugment {
+                waveform: WaveformAugment {
+                    noise_probability: 1.5,
+                    ..WaveformAugment::default()
+                },
+                ..default()
+            },
+            "noise_probability is 1.5",
+        ),
+    ] {
+        let error = wrong.check().unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let text = toml::to_string(&default()).unwrap();
+    assert_eq!(toml::from_str::<ClipAugment>(&text).unwrap(), default());
 }

@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Samples beyond this magnitude (full scale is 1) are taken for damage, as NaN is: sums of their squares would overflow.
 const LARGEST_SAMPLE: f32 = 1e12;
 
+/// The rate at which a recording is read that shall be read at its own and does not state one before its first packet.
+const UNSTATED_RATE_HZ: u32 = 44_100;
+
 /// After this many failures in a row to find a next packet, the stream is taken to have ended.
 const MAX_FAILURES_IN_A_ROW: usize = 64;
 
@@ -63,7 +66,15 @@ impl AudioStream {
     ///
     /// Errors say whether the file is missing, empty, not audio, in a format that is not supported, or damaged beyond use.
     pub fn open(path: impl AsRef<Path>, sample_rate: u32) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_file(path.as_ref(), Some(sample_rate))
+    }
+
+    /// As [`open`](Self::open), at the rate of the recording.
+    pub fn open_at_source_rate(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_file(path.as_ref(), None)
+    }
+
+    fn open_file(path: &Path, sample_rate: Option<u32>) -> Result<Self> {
         let start = |container| Self::start(path, container, sample_rate);
         open_file(path)
             .and_then(start)
@@ -79,18 +90,30 @@ impl AudioStream {
         sample_rate: u32,
     ) -> Result<Self> {
         let name = Path::new(name);
-        Self::start(name, open_stream(name, reader)?, sample_rate)
+        Self::start(name, open_stream(name, reader)?, Some(sample_rate))
     }
 
-    fn start(name: &Path, container: Container, sample_rate: u32) -> Result<Self> {
-        if sample_rate == 0 {
+    /// As [`from_reader`](Self::from_reader), at the rate of the recording.
+    pub fn from_reader_at_source_rate(
+        reader: impl Read + Send + Sync + 'static,
+        name: &str,
+    ) -> Result<Self> {
+        let name = Path::new(name);
+        Self::start(name, open_stream(name, reader)?, None)
+    }
+
+    /// Without a rate, that of the recording.
+    fn start(name: &Path, container: Container, sample_rate: Option<u32>) -> Result<Self> {
+        if sample_rate == Some(0) {
             return Err(Error::config(
                 "audio cannot be read at 0 Hz; ask for the rate a model expects, such as 16000",
             ));
         }
         let Container { reader, delay_s } = container;
         let (codec, parameters) = Codec::new(name, reader.as_ref())?;
-        let source_sample_rate = parameters.sample_rate.unwrap_or(sample_rate);
+        let stated = parameters.sample_rate.filter(|rate| *rate > 0);
+        let sample_rate = sample_rate.or(stated).unwrap_or(UNSTATED_RATE_HZ);
+        let source_sample_rate = stated.unwrap_or(sample_rate);
         let delay_left = codec.delay + (delay_s * f64::from(source_sample_rate)).round() as usize;
         let mut stream = Self {
             name: name.to_path_buf(),

@@ -12,4 +12,4 @@ mod write;
 pub use decode::{AudioStream, read_mono};
 pub use resample::{Resampler, resample};
 pub use source::Source;
-pub use write::{WavFormat, write_wav};
+pub use write::{WavFile, WavFormat, write_wav};

@@ -35,6 +35,14 @@ impl Source {
             Self::Stdin => AudioStream::from_reader(io::stdin(), &self.to_string(), sample_rate),
         }
     }
+
+    /// Opens the source at its own rate; see [`AudioStream::open_at_source_rate`].
+    pub fn open_at_source_rate(&self) -> Result<AudioStream> {
+        match self {
+            Self::File(path) => AudioStream::open_at_source_rate(path),
+            Self::Stdin => AudioStream::from_reader_at_source_rate(io::stdin(), &self.to_string()),
+        }
+    }
 }
 
 impl<P: AsRef<Path>> From<P> for Source {

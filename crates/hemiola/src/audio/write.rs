@@ -1,7 +1,7 @@
 //! WAV files that appear whole or not at all.
 
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -41,79 +41,129 @@ pub fn write_wav(
     sample_rate: u32,
     format: WavFormat,
 ) -> Result<()> {
-    let path = path.as_ref();
-    check(path, samples, channels, sample_rate, format)?;
-    let destination = destination(path)?;
-    let folder = match destination.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = temporary_file(folder).map_err(|error| Error::io(path, error))?;
-    let spec = WavSpec {
-        channels,
-        sample_rate,
-        bits_per_sample: format.bits(),
-        sample_format: match format {
-            WavFormat::Int16 | WavFormat::Int24 => SampleFormat::Int,
-            WavFormat::Float32 => SampleFormat::Float,
-        },
-    };
-    let mut buffer = BufWriter::new(file.as_file_mut());
-    encode(&mut buffer, samples, spec, format).map_err(|error| match error {
-        hound::Error::IoError(error) => Error::io(path, error),
-        other => Error::input(path, format!("cannot write this as WAV: {other}")),
-    })?;
-    buffer.flush().map_err(|error| Error::io(path, error))?;
-    drop(buffer);
-    file.persist(&destination)
-        .map_err(|error| Error::io(path, error.error))?;
-    Ok(())
+    let mut file = WavFile::create(path, channels, sample_rate, format)?;
+    file.write(samples)?;
+    file.finish()
 }
 
-fn check(
-    path: &Path,
-    samples: &[f32],
-    channels: u16,
-    sample_rate: u32,
+/// A WAV file that is written in blocks, and appears as a whole with [`finish`](Self::finish) or not at all; as
+/// [`write_wav`].
+pub struct WavFile {
+    path: PathBuf,
+    destination: PathBuf,
+    temporary: tempfile::NamedTempFile,
+    writer: WavWriter<BufWriter<fs::File>>,
     format: WavFormat,
-) -> Result<()> {
-    if channels == 0 || sample_rate == 0 {
-        return Err(Error::input(
-            path,
-            format!(
-                "cannot write {channels} channels at {sample_rate} Hz: both must be at least 1"
-            ),
-        ));
+    written: u64,
+}
+
+impl WavFile {
+    pub fn create(
+        path: impl AsRef<Path>,
+        channels: u16,
+        sample_rate: u32,
+        format: WavFormat,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        if channels == 0 || sample_rate == 0 {
+            return Err(Error::input(
+                path,
+                format!(
+                    "cannot write {channels} channels at {sample_rate} Hz: both must be at least 1"
+                ),
+            ));
+        }
+        let destination = destination(path)?;
+        let folder = match destination.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let io = |error| Error::io(path, error);
+        let temporary = temporary_file(folder).map_err(io)?;
+        let spec = WavSpec {
+            channels,
+            sample_rate,
+            bits_per_sample: format.bits(),
+            sample_format: match format {
+                WavFormat::Int16 | WavFormat::Int24 => SampleFormat::Int,
+                WavFormat::Float32 => SampleFormat::Float,
+            },
+        };
+        let file = temporary.as_file().try_clone().map_err(io)?;
+        let writer = WavWriter::new(BufWriter::new(file), spec).map_err(|e| wav_error(path, e))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            destination,
+            temporary,
+            writer,
+            format,
+            written: 0,
+        })
     }
-    if !samples.len().is_multiple_of(usize::from(channels)) {
-        return Err(Error::input(
-            path,
-            format!(
-                "{} interleaved samples are not a whole number of frames of {channels} channels",
-                samples.len()
-            ),
-        ));
+
+    /// Appends interleaved samples, a whole number of frames.
+    pub fn write(&mut self, samples: &[f32]) -> Result<()> {
+        self.check(samples)?;
+        encode(&mut self.writer, samples, self.format).map_err(|e| wav_error(&self.path, e))?;
+        self.written += samples.len() as u64;
+        Ok(())
     }
-    if let Some(at) = samples.iter().position(|sample| !sample.is_finite()) {
-        let time_s = (at / usize::from(channels)) as f64 / f64::from(sample_rate);
-        return Err(Error::input(
-            path,
-            format!(
-                "not written: the sample at {time_s:.6} s is {}, not a finite number",
-                samples[at]
-            ),
-        ));
+
+    /// Gives the file its name.
+    pub fn finish(self) -> Result<()> {
+        let path = self.path;
+        self.writer.finalize().map_err(|e| wav_error(&path, e))?;
+        self.temporary
+            .persist(&self.destination)
+            .map_err(|error| Error::io(&path, error.error))?;
+        Ok(())
     }
-    let bytes = samples.len() as u64 * u64::from(format.bits() / 8);
-    if bytes > MAX_DATA_BYTES {
-        return Err(Error::input(
-            path,
-            format!(
-                "{bytes} bytes of samples do not fit a WAV file, which ends at 4 GiB; write it in parts"
-            ),
-        ));
+
+    fn check(&self, samples: &[f32]) -> Result<()> {
+        let path = &self.path;
+        let WavSpec {
+            channels,
+            sample_rate,
+            ..
+        } = self.writer.spec();
+        if !samples.len().is_multiple_of(usize::from(channels)) {
+            return Err(Error::input(
+                path,
+                format!(
+                    "{} interleaved samples are not a whole number of frames of {channels} channels",
+                    samples.len()
+                ),
+            ));
+        }
+        if let Some(at) = samples.iter().position(|sample| !sample.is_finite()) {
+            let frame = (self.written + at as u64) / u64::from(channels);
+            let time_s = frame as f64 / f64::from(sample_rate);
+            return Err(Error::input(
+                path,
+                format!(
+                    "not written: the sample at {time_s:.6} s is {}, not a finite number",
+                    samples[at]
+                ),
+            ));
+        }
+        let bytes = (self.written + samples.len() as u64) * u64::from(self.format.bits() / 8);
+        if bytes > MAX_DATA_BYTES {
+            return Err(Error::input(
+                path,
+                format!(
+                    "{bytes} bytes of samples do not fit a WAV file, which ends at 4 GiB; write it in parts"
+                ),
+            ));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+fn wav_error(path: &Path, error: hound::Error) -> Error {
+    match error {
+        hound::Error::IoError(error) => Error::io(path, error),
+        other => Error::input(path, format!("cannot write this as WAV: {other}")),
+    }
 }
 
 /// Where the file shall be: behind a symbolic link, not in its place; and never in the place of a folder or a device.
@@ -140,12 +190,10 @@ fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 fn encode(
-    buffer: &mut BufWriter<&mut fs::File>,
+    writer: &mut WavWriter<BufWriter<fs::File>>,
     samples: &[f32],
-    spec: WavSpec,
     format: WavFormat,
 ) -> std::result::Result<(), hound::Error> {
-    let mut writer = WavWriter::new(buffer, spec)?;
     match format {
         WavFormat::Float32 => {
             for &sample in samples {
@@ -160,5 +208,5 @@ fn encode(
             }
         }
     }
-    writer.finalize()
+    Ok(())
 }

@@ -2,12 +2,19 @@
 
 use std::f64::consts::TAU;
 
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
 /// One second-order section, normalised to a0 = 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Biquad {
     b: [f64; 3],
     a: [f64; 2],
 }
+
+/// What a section remembers between two blocks; the default is rest.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BiquadState([f32; 2]);
 
 /// The shapes of the cookbook that are needed here; frequencies in Hz, gains in dB.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,9 +67,14 @@ impl Biquad {
 
     /// Filters in place, from rest.
     pub fn apply(&self, samples: &mut [f32]) {
+        self.apply_from(&mut BiquadState::default(), samples);
+    }
+
+    /// Filters in place and goes on where the block before ended.
+    pub fn apply_from(&self, state: &mut BiquadState, samples: &mut [f32]) {
         let [b0, b1, b2] = self.b.map(|b| b as f32);
         let [a1, a2] = self.a.map(|a| a as f32);
-        let (mut s1, mut s2) = (0.0, 0.0);
+        let [mut s1, mut s2] = state.0;
         for sample in samples {
             let x = *sample;
             let y = b0 * x + s1;
@@ -70,6 +82,7 @@ impl Biquad {
             s2 = b2 * x - a2 * y;
             *sample = y;
         }
+        state.0 = [s1, s2];
     }
 
     /// The gain in dB at a frequency.
@@ -84,6 +97,25 @@ impl Biquad {
         let [a1, a2] = self.a;
         20.0 * (magnitude(b0, b1, b2) / magnitude(1.0, a1, a2)).log10()
     }
+}
+
+/// A random equaliser: two to five peaks and shelves from 50 Hz to 7 kHz that rise or fall by up to `limit_db`.
+pub fn random_equaliser(limit_db: f64, sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<Biquad> {
+    let count = rng.random_range(2..=5);
+    let section = |_| {
+        let hz = rng.random_range(50f64.ln()..7000f64.ln()).exp();
+        let gain_db = rng.random_range(-limit_db..=limit_db);
+        let shape = match rng.random_range(0..4) {
+            0 => Shape::LowShelf { gain_db },
+            1 => Shape::HighShelf { gain_db },
+            _ => Shape::Peak {
+                gain_db,
+                q: rng.random_range(0.4..4.0),
+            },
+        };
+        Biquad::new(shape, hz, sample_rate)
+    };
+    (0..count).map(section).collect()
 }
 
 /// Coefficients of a low shelf of slope 1.

@@ -35,15 +35,22 @@ impl Noise {
         Self::Clicks,
     ];
 
+    /// An endless stream of it, of some loudness.
+    pub fn stream(self, sample_rate: u32, rng: &mut ChaCha8Rng) -> NoiseStream {
+        NoiseStream {
+            kind: self,
+            sample_rate,
+            poles: [0.0; 3],
+            hum: match self {
+                Self::Hum => hum(sample_rate, rng),
+                _ => Vec::new(),
+            },
+        }
+    }
+
     /// `length` samples of some loudness.
     pub fn samples(self, length: usize, sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<f32> {
-        match self {
-            Self::White => white(length, rng),
-            Self::Pink => pink(length, rng),
-            Self::Brown => brown(length, rng),
-            Self::Hum => hum(length, sample_rate, rng),
-            Self::Clicks => clicks(length, sample_rate, rng),
-        }
+        self.stream(sample_rate, rng).samples(length, rng)
     }
 
     /// Adds it to `samples`, `snr_db` softer than them in mean power; silence stays silent.
@@ -86,46 +93,89 @@ pub(super) fn white(length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     samples
 }
 
-/// White noise through three poles (Paul Kellet's economical filter).
-fn pink(length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut samples = white(length, rng);
-    let mut state = [0.0; 3];
-    for sample in &mut samples {
-        let white = *sample;
-        state[0] = 0.99765 * state[0] + 0.099_046 * white;
-        state[1] = 0.963 * state[1] + 0.296_516_4 * white;
-        state[2] = 0.57 * state[2] + 1.052_691_3 * white;
-        *sample = state.iter().sum::<f32>() + 0.1848 * white;
-    }
-    samples
+/// Noise that goes on where it was.
+#[derive(Debug, Clone)]
+pub struct NoiseStream {
+    kind: Noise,
+    sample_rate: u32,
+    poles: [f32; 3],
+    hum: Vec<Oscillator>,
 }
 
-fn brown(length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut samples = white(length, rng);
-    let mut state = 0.0;
-    for sample in &mut samples {
-        // The leak keeps the walk from drifting away.
-        state = 0.998 * state + *sample;
-        *sample = state;
-    }
-    samples
-}
-
-fn hum(length: usize, sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mains_hz = if rng.random_bool(0.5) { 50.0 } else { 60.0 };
-    let mut samples = vec![0.0; length];
-    for harmonic in 1..=HUM_HARMONICS {
-        let amplitude = rng.random_range(0.1..1.0) / harmonic as f32;
-        let step = TAU * mains_hz * harmonic as f32 / sample_rate as f32;
-        // Each sample is the last one turned by a step.
-        let (sin, cos) = step.sin_cos();
-        let (mut y, mut x) = rng.random_range(0.0..TAU).sin_cos();
-        for sample in &mut samples {
-            *sample += amplitude * y;
-            (x, y) = (x * cos - y * sin, x * sin + y * cos);
+impl NoiseStream {
+    /// The next samples.
+    pub fn samples(&mut self, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        match self.kind {
+            Noise::White => white(length, rng),
+            Noise::Pink => self.pink(length, rng),
+            Noise::Brown => self.brown(length, rng),
+            Noise::Hum => {
+                let mut samples = vec![0.0; length];
+                self.hum.iter_mut().for_each(|sine| sine.add(&mut samples));
+                samples
+            }
+            Noise::Clicks => clicks(length, self.sample_rate, rng),
         }
     }
-    samples
+
+    /// White noise through three poles (Paul Kellet's economical filter).
+    fn pink(&mut self, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let mut samples = white(length, rng);
+        let state = &mut self.poles;
+        for sample in &mut samples {
+            let white = *sample;
+            state[0] = 0.99765 * state[0] + 0.099_046 * white;
+            state[1] = 0.963 * state[1] + 0.296_516_4 * white;
+            state[2] = 0.57 * state[2] + 1.052_691_3 * white;
+            *sample = state.iter().sum::<f32>() + 0.1848 * white;
+        }
+        samples
+    }
+
+    fn brown(&mut self, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let mut samples = white(length, rng);
+        let state = &mut self.poles[0];
+        for sample in &mut samples {
+            // The leak keeps the walk from drifting away.
+            *state = 0.998 * *state + *sample;
+            *sample = *state;
+        }
+        samples
+    }
+}
+
+/// A sine: a point on a circle, which each sample turns by a step.
+#[derive(Debug, Clone)]
+struct Oscillator {
+    amplitude: f32,
+    step: [f32; 2],
+    point: [f32; 2],
+}
+
+impl Oscillator {
+    fn add(&mut self, samples: &mut [f32]) {
+        let [sin, cos] = self.step;
+        let [mut y, mut x] = self.point;
+        for sample in samples {
+            *sample += self.amplitude * y;
+            (x, y) = (x * cos - y * sin, x * sin + y * cos);
+        }
+        // Rounding would let the circle grow or shrink over an hour.
+        let radius = x.hypot(y);
+        self.point = [y / radius, x / radius];
+    }
+}
+
+fn hum(sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<Oscillator> {
+    let mains_hz = if rng.random_bool(0.5) { 50.0 } else { 60.0 };
+    let oscillator = |harmonic: usize| Oscillator {
+        amplitude: rng.random_range(0.1..1.0) / harmonic as f32,
+        step: (TAU * mains_hz * harmonic as f32 / sample_rate as f32)
+            .sin_cos()
+            .into(),
+        point: rng.random_range(0.0..TAU).sin_cos().into(),
+    };
+    (1..=HUM_HARMONICS).map(oscillator).collect()
 }
 
 fn clicks(length: usize, sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<f32> {

@@ -1,5 +1,6 @@
 //! Made-up rooms: impulse responses, and convolution with them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -123,6 +124,9 @@ pub struct Convolver {
 }
 
 impl Convolver {
+    /// Samples of a block.
+    pub const BLOCK: usize = BLOCK;
+
     pub fn new(response: &[f32]) -> Self {
         let mut planner = RealFftPlanner::new();
         let forward = planner.plan_fft_forward(2 * BLOCK);
@@ -140,27 +144,42 @@ impl Convolver {
 
     /// Convolves in place; what would ring after the end is cut off.
     pub fn apply(&self, samples: &mut [f32]) {
-        let inputs: Vec<_> = samples
-            .chunks(BLOCK)
-            .map(|block| spectrum(self.forward.as_ref(), block))
-            .collect();
-        let scale = 1.0 / (2 * BLOCK) as f32;
-        let mut time = self.inverse.make_output_vec();
-        let mut overlap = vec![0.0; BLOCK];
-        for (index, output) in samples.chunks_mut(BLOCK).enumerate() {
-            let mut product = self.inverse.make_input_vec();
-            for (response, input) in self.blocks.iter().zip(inputs[..=index].iter().rev()) {
-                for ((product, response), input) in product.iter_mut().zip(response).zip(input) {
-                    *product += response * input;
-                }
-            }
-            inverse(self.inverse.as_ref(), &mut product, &mut time);
-            for ((output, new), old) in output.iter_mut().zip(&time).zip(&overlap) {
-                *output = (new + old) * scale;
-            }
-            overlap.copy_from_slice(&time[BLOCK..]);
+        let mut state = ConvolverState::default();
+        for block in samples.chunks_mut(BLOCK) {
+            self.apply_from(&mut state, block);
         }
     }
+
+    /// Convolves in place and goes on where the block before ended. All blocks but the last have [`Convolver::BLOCK`]
+    /// samples, the last may have fewer.
+    pub fn apply_from(&self, state: &mut ConvolverState, block: &mut [f32]) {
+        state
+            .inputs
+            .push_front(spectrum(self.forward.as_ref(), block));
+        state.inputs.truncate(self.blocks.len());
+        state.overlap.resize(BLOCK, 0.0);
+        let mut product = self.inverse.make_input_vec();
+        for (response, input) in self.blocks.iter().zip(&state.inputs) {
+            for ((product, response), input) in product.iter_mut().zip(response).zip(input) {
+                *product += response * input;
+            }
+        }
+        let mut time = self.inverse.make_output_vec();
+        inverse(self.inverse.as_ref(), &mut product, &mut time);
+        let scale = 1.0 / (2 * BLOCK) as f32;
+        for ((output, new), old) in block.iter_mut().zip(&time).zip(&state.overlap) {
+            *output = (new + old) * scale;
+        }
+        state.overlap.copy_from_slice(&time[BLOCK..]);
+    }
+}
+
+/// What a convolution remembers between two blocks; the default is silence.
+#[derive(Debug, Clone, Default)]
+pub struct ConvolverState {
+    /// Spectra of the last blocks, the newest first.
+    inputs: VecDeque<Vec<Complex<f32>>>,
+    overlap: Vec<f32>,
 }
 
 fn spectrum(forward: &dyn RealToComplex<f32>, block: &[f32]) -> Vec<Complex<f32>> {

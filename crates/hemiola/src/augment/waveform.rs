@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Biquad, Shape};
+use super::filter::{Biquad, Shape, random_equaliser};
 use super::noise::Noise;
 use super::reverb::{Convolver, Room, RoomRange};
 use crate::error::{Error, Result};
@@ -175,22 +175,10 @@ impl WaveformAugment {
 
     fn draw_filters(&self, sample_rate: u32, rng: &mut ChaCha8Rng) -> Vec<Biquad> {
         let mut sections = Vec::new();
-        let mut add = |shape, hz| sections.push(Biquad::new(shape, hz, sample_rate));
         if rng.random_bool(self.equaliser_probability) {
-            for _ in 0..rng.random_range(2..=5) {
-                let hz = rng.random_range(50f64.ln()..7000f64.ln()).exp();
-                let gain_db = rng.random_range(-self.equaliser_db..=self.equaliser_db);
-                let shape = match rng.random_range(0..4) {
-                    0 => Shape::LowShelf { gain_db },
-                    1 => Shape::HighShelf { gain_db },
-                    _ => Shape::Peak {
-                        gain_db,
-                        q: rng.random_range(0.4..4.0),
-                    },
-                };
-                add(shape, hz);
-            }
+            sections = random_equaliser(self.equaliser_db, sample_rate, rng);
         }
+        let mut add = |shape, hz| sections.push(Biquad::new(shape, hz, sample_rate));
         if rng.random_bool(self.tilt_probability) {
             let tilt_db = rng.random_range(-self.tilt_db..=self.tilt_db);
             add(Shape::LowShelf { gain_db: -tilt_db }, 400.0);
