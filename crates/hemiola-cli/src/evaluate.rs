@@ -6,6 +6,7 @@ mod pairing;
 mod phrases;
 mod pieces;
 mod table;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -54,6 +55,8 @@ enum Task {
     Masked(masked::Args),
     /// A latent space of phrases on MIDI files: what it remembers, and how evenly it goes from phrase to phrase
     Phrases(phrases::Args),
+    /// A classifier on recordings with labels: accuracy, average precision, confusion
+    Tags(tags::Args),
 }
 
 #[derive(clap::Args)]
@@ -91,6 +94,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
+        Task::Tags(args) => tags::run(&args),
         Task::Phrases(args) => phrases::run(&args),
         Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (

@@ -4,6 +4,7 @@ mod attribute;
 mod augment;
 mod data;
 mod evaluate;
+mod finetune;
 mod infill;
 mod inputs;
 mod interpolate;
@@ -57,6 +58,8 @@ enum Verb {
     Augment(augment::Args),
     /// Train a model as a recipe says
     Train(train::Args),
+    /// Teach a trained classifier your own labels
+    Finetune(finetune::Args),
     /// Score estimates against references with the metrics of mir_eval
     Evaluate(evaluate::Args),
     /// List, validate and render music to learn from
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Attribute(args) => attribute::run(args),
         Verb::Augment(args) => augment::run(&args),
         Verb::Train(args) => train::run(args),
+        Verb::Finetune(args) => finetune::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Models(args) => models::run(args),

@@ -31,6 +31,16 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Outcome> {
     let recipe = read_recipe(&args)?;
     let dashboard = args.dashboard && std::io::stdout().is_terminal();
+    train(&recipe, args.resume, dashboard, args.device)
+}
+
+/// Trains with progress on standard error.
+pub fn train(
+    recipe: &Recipe,
+    resume: bool,
+    dashboard: bool,
+    device: crate::models::DeviceArg,
+) -> Result<Outcome> {
     let bar = crate::progress::bar(
         recipe.run().steps as u64,
         "{msg} {wide_bar} {pos}/{len} {eta}",
@@ -67,9 +77,9 @@ pub fn run(args: Args) -> Result<Outcome> {
             });
         }
     });
-    let device = args.device.device();
-    let state = hemiola::training::train(&recipe, &device, args.resume, dashboard, report)?;
+    let state = hemiola::training::train(recipe, &device.device(), resume, dashboard, report);
     bar.finish_and_clear();
+    let state = state?;
     match state.best_score {
         Some(score) => eprintln!(
             "{} steps; best dev score {score:.4} at step {}: {}",
@@ -78,6 +88,10 @@ pub fn run(args: Args) -> Result<Outcome> {
             recipe.run().output.join("best").display()
         ),
         None => eprintln!("{} steps; no dev score", state.step),
+    }
+    let report = recipe.run().output.join("report.json");
+    if state.finished && report.is_file() {
+        eprintln!("scores of the best weights: {}", report.display());
     }
     Ok(Outcome::Done)
 }

@@ -26,7 +26,7 @@ pub use card::{Card, Source, size_text};
 pub use import::read_weights;
 pub use registry::{CheckpointFiles, Description, Import, TensorInfo, architectures};
 pub use tensors::{
-    NamedTensor, Precision, TensorFile, count_parameters, load_tensors, named_tensors,
+    NamedTensor, Precision, TensorFile, count_parameters, load_tensors, named_tensors, tensor_paths,
 };
 
 /// A model that can be kept in a checkpoint.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::import::{Importable, Imported};
 use super::{
     Bundled, CARD_FILE, CONFIG_FILE, Card, CheckpointConfig, Precision, TENSOR_FILE, TensorFile,
-    card, load_tensors, parse_config, read_config, save, tensors,
+    bundled, bundled_models, card, load_tensors, parse_config, read_config, save, tensors,
 };
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
@@ -136,6 +136,28 @@ impl CheckpointFiles {
             tensors: tensors.into(),
             card: String::from_utf8_lossy(&card).into_owned().into(),
         })
+    }
+
+    /// The built-in model of that name, or the checkpoint in that folder.
+    ///
+    /// # Errors
+    /// When there is neither; see [`Self::read`].
+    pub fn open(name: &str) -> Result<Self> {
+        if let Some(model) = bundled(name) {
+            return Self::bundled(model);
+        }
+        let folder = Path::new(name);
+        if folder.is_dir() {
+            return Self::read(folder);
+        }
+        let names: Vec<&str> = bundled_models().iter().map(|m| m.name).collect();
+        let built_in = match names.as_slice() {
+            [] => "there is none".to_owned(),
+            names => names.join(", "),
+        };
+        Err(Error::config(format!(
+            "model {name}: neither a built-in model ({built_in}) nor a checkpoint folder"
+        )))
     }
 
     /// Of a model that is built into the library.

@@ -151,6 +151,15 @@ pub fn named_tensors<M: Architecture>(model: &M) -> std::result::Result<Vec<Name
     Ok(tensors)
 }
 
+/// The PyTorch name of every tensor of a model, and its path in the module.
+pub fn tensor_paths<M: Architecture>(model: &M) -> Vec<(String, String)> {
+    let tensors = model.collect(None, None, true).into_iter();
+    tensors
+        .filter(|tensor| matches!(tensor.dtype, DType::F32))
+        .map(|tensor| (M::torch_name(&tensor.name), tensor.name.clone()))
+        .collect()
+}
+
 /// Numbers that are trained, as PyTorch's `parameters()` counts them: without running statistics.
 pub fn count_parameters<M: Module>(model: &M) -> usize {
     let tensors = model.collect(None, None, true).into_iter();

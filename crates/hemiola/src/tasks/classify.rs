@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use burn::module::ModuleDisplay;
 use burn::tensor::Tensor;
+use burn::tensor::activation::{sigmoid, softmax};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +12,32 @@ use crate::checkpoint::Architecture;
 use crate::error::{Error, Result};
 use crate::features::{ConstantQConfig, FrontEnd, MelConfig};
 use crate::models::harmonic_cnn::{HarmonicCnn, HarmonicCnnConfig};
-use crate::models::music_cnn::{MusicCnn, MusicCnnConfig, Output};
+use crate::models::music_cnn::{MusicCnn, MusicCnnConfig, MusicCnnOutput, Output};
 
 /// Seconds of a clip where nothing else is said.
 pub const CLIP_S: f64 = 3.0;
+
+/// What a classifier tells of a clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Which one of the labels it has: probabilities sum to 1.
+    #[default]
+    Class,
+    /// Which of the labels it has: each has a probability of its own.
+    Tags,
+}
+
+impl Target {
+    /// Probabilities [batch, n_labels] of logits, each divided by `temperature` first.
+    pub fn probabilities(self, logits: Tensor<2>, temperature: f64) -> Tensor<2> {
+        let logits = logits / temperature;
+        match self {
+            Self::Class => softmax(logits, 1),
+            Self::Tags => sigmoid(logits),
+        }
+    }
+}
 
 /// The names of the classes, and what a clip is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +46,13 @@ pub struct ClassifierConfig<F> {
     /// In the order of the logits; where there are none, classes go by their number.
     #[serde(default)]
     pub labels: Vec<String>,
+    #[serde(default)]
+    pub target: Target,
+    /// What logits are divided by so that probabilities are as often right as they say.
+    ///
+    /// Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), section 4.2.
+    #[serde(default = "one")]
+    pub temperature: f64,
     /// Seconds of the clips that the model was trained with.
     #[serde(default = "default_clip_s")]
     pub clip_s: f64,
@@ -34,10 +64,16 @@ fn default_clip_s() -> f64 {
     CLIP_S
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 impl<F: ClassifierFrontEnd> Default for ClassifierConfig<F> {
     fn default() -> Self {
         Self {
             labels: Vec::new(),
+            target: Target::default(),
+            temperature: 1.0,
             clip_s: CLIP_S,
             features: F::classifiers(),
         }
@@ -45,6 +81,24 @@ impl<F: ClassifierFrontEnd> Default for ClassifierConfig<F> {
 }
 
 impl<F> ClassifierConfig<F> {
+    /// Refuses labels whose number is not that of the model's classes, and settings that give no probability.
+    pub fn check_labels(&self, n_classes: usize) -> Result<()> {
+        if !self.labels.is_empty() && self.labels.len() != n_classes {
+            return Err(Error::config(format!(
+                "task.labels names {} labels, but the model has {n_classes} classes (model.n_classes)",
+                self.labels.len()
+            )));
+        }
+        for (name, value) in [("temperature", self.temperature), ("clip_s", self.clip_s)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::config(format!(
+                    "task.{name} is {value}; it must be above 0"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The name of a class: `class 3` where it has none.
     pub fn label(&self, class: usize) -> String {
         match self.labels.get(class) {
@@ -72,12 +126,26 @@ impl ClassifierFrontEnd for ConstantQConfig {
     }
 }
 
+/// What a model says of clips.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// [batch, n_classes]
+    pub logits: Tensor<2>,
+    /// How much each stretch of time counted, [batch, stretches]; sums to 1. Of models that attend.
+    pub attention: Option<Tensor<2>>,
+}
+
 /// Sizes of a model that sorts clips into classes.
 pub trait ClassifierSizes:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    type Model: Architecture<Config = Self, Task = ClassifierConfig<Self::Features>> + ModuleDisplay;
+    type Model: Architecture<Config = Self, Task = ClassifierConfig<Self::Features>>
+        + ModuleDisplay
+        + Sync;
     type Features: ClassifierFrontEnd;
+
+    /// How PyTorch's names of the tensors begin that know the classes.
+    const HEAD: &'static str;
 
     /// The reference preset for that many classes.
     fn of_classes(n_classes: usize) -> Self;
@@ -93,16 +161,18 @@ pub trait ClassifierSizes:
     /// Refuses impossible sizes, and models that judge something other than clips.
     fn validate(&self) -> Result<()>;
 
-    /// Logits [batch, n_classes] of spectrograms [batch, n_bins, time].
+    /// Of spectrograms [batch, n_bins, time].
     ///
     /// # Errors
     /// When the model judges something other than clips.
-    fn logits(model: &Self::Model, spectrograms: Tensor<3>) -> Result<Tensor<2>>;
+    fn judge(model: &Self::Model, spectrograms: Tensor<3>) -> Result<Judgement>;
 }
 
 impl ClassifierSizes for MusicCnnConfig {
     type Model = MusicCnn;
     type Features = MelConfig;
+
+    const HEAD: &'static str = "fc.";
 
     fn of_classes(n_classes: usize) -> Self {
         Self {
@@ -130,20 +200,28 @@ impl ClassifierSizes for MusicCnnConfig {
         MusicCnnConfig::validate(self)?;
         if self.output != Output::Clip {
             return Err(Error::config(
-                "model.output is \"frame\"; training knows folders of labelled clips only: expected \"clip\"",
+                "model.output is \"frame\"; a classifier judges clips: expected \"clip\"",
             ));
         }
         Ok(())
     }
 
-    fn logits(model: &MusicCnn, spectrograms: Tensor<3>) -> Result<Tensor<2>> {
-        model.forward(spectrograms).into_clip()
+    fn judge(model: &MusicCnn, spectrograms: Tensor<3>) -> Result<Judgement> {
+        match model.forward(spectrograms) {
+            MusicCnnOutput::Clip { logits, attention } => Ok(Judgement { logits, attention }),
+            frames => Ok(Judgement {
+                logits: frames.into_clip()?,
+                attention: None,
+            }),
+        }
     }
 }
 
 impl ClassifierSizes for HarmonicCnnConfig {
     type Model = HarmonicCnn;
     type Features = ConstantQConfig;
+
+    const HEAD: &'static str = "classifier.";
 
     fn of_classes(n_classes: usize) -> Self {
         Self {
@@ -171,8 +249,11 @@ impl ClassifierSizes for HarmonicCnnConfig {
         HarmonicCnnConfig::validate(self)
     }
 
-    fn logits(model: &HarmonicCnn, spectrograms: Tensor<3>) -> Result<Tensor<2>> {
-        Ok(model.forward(spectrograms))
+    fn judge(model: &HarmonicCnn, spectrograms: Tensor<3>) -> Result<Judgement> {
+        Ok(Judgement {
+            logits: model.forward(spectrograms),
+            attention: None,
+        })
     }
 }
 

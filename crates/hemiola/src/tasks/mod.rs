@@ -9,4 +9,6 @@ pub mod note_decoding;
 pub mod perform;
 pub mod phrases;
 pub mod sampling;
+pub(crate) mod spectrograms;
+pub mod tag;
 pub mod transcribe;

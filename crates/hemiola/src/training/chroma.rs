@@ -19,6 +19,7 @@ use crate::features::{FrontEnd, Mel, MelConfig, extract};
 use crate::models::realtime_rnn::{N_CHROMA, RealTimeMusicRnn, RealTimeMusicRnnConfig};
 use crate::nn::loss::bce_with_logits;
 use crate::tasks::chroma::ChromaConfig;
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -274,6 +275,7 @@ impl ModelRecipe for ChromaRecipe {
             },
             batches: Arc::new(batches),
             dev: Arc::from([Arc::from(dev)]),
+            transfer: Transfer::default(),
         };
         objective::train(lesson, device, resume, dashboard, report)
     }

@@ -8,13 +8,15 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::classifier::LEAST_FRAMES;
-use super::clips::{Clip, ClipsData, Spectrograms, read_folder, shuffled, split};
+use super::clips::{Clip, ClipsData, read_folder, shuffled, split};
 use crate::augment::WaveformAugment;
 use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::features::{FrontEnd, Mel, MelConfig};
 use crate::models::contrastive::{ContrastiveEncoder, ContrastiveEncoderConfig, nt_xent};
 use crate::tasks::embed::EmbedderConfig;
+use crate::tasks::spectrograms::Spectrograms;
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunEvent, RunState, Score, step_seed};
@@ -229,6 +231,7 @@ impl ModelRecipe for ContrastiveRecipe {
             },
             batches: Arc::new(batches),
             dev: Arc::from([Arc::from(dev)]),
+            transfer: Transfer::default(),
         };
         objective::train(lesson, device, resume, dashboard, report)
     }

@@ -4,6 +4,7 @@ mod chroma;
 mod classifier;
 mod clips;
 mod contrastive;
+mod finetune;
 pub mod loader;
 pub mod objective;
 mod preset;
@@ -15,12 +16,15 @@ pub mod scalars;
 pub mod schedule;
 pub mod symbolic;
 pub mod transcription;
+mod transfer;
 
 pub use chroma::{ChromaData, ChromaRecipe};
-pub use classifier::ClassifierRecipe;
-pub use clips::ClipsData;
+pub use classifier::{ClassifierRecipe, LabelReport, Mixing, measure};
+pub use clips::{ClipsData, LabelledData, Reference};
 pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
+pub use finetune::FineTuning;
 pub use recipe::Recipe;
+pub use transfer::Transfer;
 
 use std::sync::Arc;
 

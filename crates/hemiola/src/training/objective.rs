@@ -15,6 +15,8 @@ use super::loader::{MakeBatch, NumberedLoader};
 use super::recipe::RunConfig;
 use super::run::{self, Job, Report, RunState, Score};
 use super::scalars::Scalars;
+use super::schedule::WarmupCosine;
+use super::transfer::{LearningGroups, Transfer};
 use crate::checkpoint::{self, Architecture, Card, Precision};
 use crate::error::Result;
 
@@ -78,6 +80,8 @@ pub struct Lesson<O: Objective> {
     /// Makes the batch of a step.
     pub batches: MakeBatch<O::Batch>,
     pub dev: Arc<[O::Dev]>,
+    /// Which tensors learn when and how fast, where not all alike.
+    pub transfer: Transfer,
 }
 
 /// A model with its objective.
@@ -88,15 +92,25 @@ pub struct Learning<M: Module, O: Objective<Model = M>> {
     objective: O,
     #[module(skip)]
     clip_norm: f64,
+    #[module(skip)]
+    groups: LearningGroups,
+}
+
+/// A batch and the step that learns from it, counted from 0.
+#[derive(Debug, Clone)]
+pub struct Numbered<B> {
+    step: usize,
+    batch: B,
 }
 
 impl<O: Objective> TrainStep for Learning<O::Model, O> {
-    type Input = O::Batch;
+    type Input = Numbered<O::Batch>;
     type Output = Scalars;
 
-    fn step(&self, batch: O::Batch) -> TrainOutput<Scalars> {
+    fn step(&self, input: Numbered<O::Batch>) -> TrainOutput<Scalars> {
         let device = self.model.devices()[0].clone();
-        let loss = self.objective.loss(&self.model, &batch, &device);
+        let model = self.groups.at_step(&self.model, input.step);
+        let loss = self.objective.loss(&model, &input.batch, &device);
         let scalars = loss.scalars();
         TrainOutput::new(self, loss.total.backward(), scalars)
     }
@@ -197,6 +211,7 @@ pub fn train_from<O: Objective>(
         score,
         batches,
         dev,
+        transfer,
     } = lesson;
     let state = run::prepare(&run.output, resume)?;
     if state.finished {
@@ -204,11 +219,25 @@ pub fn train_from<O: Objective>(
     }
     let training_device = device.clone().autodiff();
     training_device.seed(run::step_seed(run.seed, usize::MAX));
+    let first = initial(&model, &training_device)?;
+    let groups = transfer.groups(&first, &run)?;
+    let schedule = WarmupCosine::new(
+        run.learning_rate,
+        run.warmup_steps,
+        run.steps,
+        run.final_learning_rate,
+    );
+    let schedule = groups.schedules(schedule, "model.");
     let learning = Learning {
-        model: initial(&model, &training_device)?,
+        model: first,
         objective,
         clip_norm: run.clip_norm,
+        groups,
     };
+    let batches: MakeBatch<Numbered<O::Batch>> = Arc::new(move |step| {
+        let batch = batches(step)?;
+        Ok(Numbered { step, batch })
+    });
     let batches = NumberedLoader::new(batches, state.step, run.steps, run.loader_threads);
     let n_dev = dev.len();
     let dev_batches = NumberedLoader::new(
@@ -233,6 +262,7 @@ pub fn train_from<O: Objective>(
             .chain(O::PARTS.iter().copied())
             .collect(),
         save_best: Arc::new(save_best),
+        schedule,
         report,
         dashboard,
     };

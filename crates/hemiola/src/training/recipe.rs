@@ -149,8 +149,23 @@ impl Recipe {
 
     /// Parses the text of a recipe; see [`Recipe::read`].
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
-        let mut table: toml::Table =
+        let table: toml::Table =
             parse_toml(text).map_err(|e| Error::config(format!("not TOML: {e}")))?;
+        Self::of_table(table, overrides)
+    }
+
+    /// The same recipe with `overrides` such as `run.steps=100`.
+    pub fn with(&self, overrides: &[String]) -> Result<Self> {
+        let table = toml::Table::try_from(self).map_err(|e| Error::config(e.to_string()))?;
+        Self::of_table(table, overrides)
+    }
+
+    /// The text of a recipe that says the same.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|e| Error::config(e.to_string()))
+    }
+
+    fn of_table(mut table: toml::Table, overrides: &[String]) -> Result<Self> {
         for assignment in overrides {
             set(&mut table, assignment)?;
         }

@@ -29,7 +29,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::training::recipe::RunConfig;
 use crate::training::scalars::{ScalarMeans, ScalarMetric, Scalars};
-use crate::training::schedule::WarmupCosine;
 
 /// Checkpoints are at most this far apart.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(8 * 60);
@@ -92,6 +91,8 @@ pub struct Job<M> {
     pub score: Score,
     /// Names of the other scalars that steps report.
     pub metrics: Vec<&'static str>,
+    /// The learning rate of every tensor.
+    pub schedule: ModuleLrScheduler,
     pub save_best: SaveBest<M>,
     pub report: Report,
     /// Whether burn's dashboard takes over the terminal.
@@ -159,14 +160,8 @@ where
     std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
     remove_unfinished(&folder)?;
 
-    let schedule = WarmupCosine::new(
-        job.run.learning_rate,
-        job.run.warmup_steps,
-        job.run.steps,
-        job.run.final_learning_rate,
-    );
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let learner = Learner::new(model, optimizer, ModuleLrScheduler::new(schedule));
+    let learner = Learner::new(model, optimizer, job.schedule.clone());
 
     let outcome: Arc<std::sync::Mutex<std::result::Result<RunState, Error>>> =
         Arc::new(std::sync::Mutex::new(Ok(state.clone())));

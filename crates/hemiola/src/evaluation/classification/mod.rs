@@ -7,6 +7,7 @@
 //! - Many labels: [`per_label`], [`f1_per_label`], [`macro_roc_auc`], [`macro_average_precision`], [`macro_mean`].
 //! - Probabilities: [`brier_score`], [`log_loss`], [`Reliability`] with the expected calibration error,
 //!   [`fit_temperature`].
+//! - All of them at once: [`ClassReport`], [`TagReport`].
 //!
 //! Scores of several labels or classes are row-major, one row per example: [examples, labels].
 
@@ -14,6 +15,7 @@ mod calibration;
 mod confusion;
 mod labels;
 mod ranking;
+mod report;
 mod temperature;
 
 pub use calibration::{
@@ -30,6 +32,7 @@ pub use ranking::{
     PrecisionRecall, ThresholdF1, average_precision, best_f1_threshold, f1_at_threshold,
     precision_recall_curve, roc_auc,
 };
+pub use report::{ClassReport, Labelled, OneLabel, TagReport, TagScores};
 pub use temperature::{TEMPERATURES, fit_temperature};
 
 /// What scores and probabilities are written in: models give `f32`, means of what they give are `f64`.

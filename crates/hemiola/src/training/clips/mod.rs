@@ -1,30 +1,34 @@
 //! Recordings kept in memory, and the windows that models see of them.
 
 mod folders;
+mod labelled;
+mod sides;
 mod split;
+mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::features::{FrameExtractor, FrontEnd, extract};
+use crate::features::FrontEnd;
 use crate::tasks::classify::CLIP_S;
 use crate::training::run::step_seed;
 
-pub(super) use folders::{LabelledClip, LabelledFolders, read_folder};
+pub(super) use folders::read_folder;
+pub use labelled::{LabelledClip, LabelledData, Reference};
+pub(super) use labelled::{LabelledClips, measured_by};
 pub(super) use split::split;
 
 /// Where clips come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClipsData {
-    /// A folder of recordings; of a classifier, with a folder below it for every class. Folders inside are read, too.
+    /// A folder of recordings. Folders inside are read, too.
     pub root: PathBuf,
     /// Seconds of an example.
     #[serde(default = "default_clip_s")]
@@ -93,6 +97,12 @@ impl Clip {
         }
     }
 
+    /// Number of samples, 1 or more.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
     /// `length` samples from `first` on. A recording that ends before is repeated: silence in its place would tell a
     /// model how long the recording is.
     pub fn window(&self, first: usize, length: usize) -> Vec<f32> {
@@ -122,37 +132,6 @@ impl Clip {
                 .map(|i| i * self.latest(length) / (count - 1))
                 .collect(),
         }
-    }
-}
-
-/// Spectrograms of one shape, row-major [batch, bins, time].
-#[derive(Debug, Clone)]
-pub(super) struct Spectrograms {
-    values: Vec<f32>,
-    shape: [usize; 3],
-}
-
-impl Spectrograms {
-    /// Of samples of one length.
-    pub fn of(
-        windows: impl IntoIterator<Item = Vec<f32>>,
-        extractor: &mut impl FrameExtractor,
-    ) -> Self {
-        let mut values = Vec::new();
-        let mut shape = [0, extractor.n_bins(), 0];
-        for samples in windows {
-            let frames = extract(extractor, &samples);
-            let rows = frames.as_slice();
-            for bin in 0..frames.n_bins() {
-                values.extend(rows.iter().skip(bin).step_by(frames.n_bins()));
-            }
-            shape = [shape[0] + 1, frames.n_bins(), frames.n_frames()];
-        }
-        Self { values, shape }
-    }
-
-    pub fn to_tensor(&self, device: &Device) -> Tensor<3> {
-        Tensor::from_data(TensorData::new(self.values.clone(), self.shape), device)
     }
 }
 
@@ -238,23 +217,5 @@ mod tests {
         }
         assert!(rounds.iter().any(|round| round != &rounds[0]));
         assert_ne!(batch_of(6, 0, n, n), batch_of(5, 0, n, n));
-    }
-
-    #[test]
-    fn spectrograms_have_time_last() {
-        let config = crate::features::MelConfig {
-            n_mels: 6,
-            n_fft: 64,
-            hop_length: 32,
-            ..crate::features::MelConfig::default()
-        };
-        let mut mel = config.extractor().unwrap();
-        let samples: Vec<f32> = (0..200).map(|i| (i as f32 * 0.3).sin()).collect();
-        let frames = extract(&mut mel, &samples);
-        let spectrograms = Spectrograms::of([vec![0.0; 200], samples], &mut mel);
-        let tensor = spectrograms.to_tensor(&Device::flex());
-        assert_eq!(tensor.dims(), [2, 6, 7]);
-        let second = tensor.narrow(0, 1, 1).swap_dims(1, 2).into_data();
-        assert_eq!(second.try_to_vec::<f32>().unwrap(), frames.as_slice());
     }
 }

@@ -1,7 +1,7 @@
 //! Which recordings are for measuring.
 
 /// A number that stays with a name on every machine: FNV-1a, its bits mixed as splitmix64 does.
-fn hash(name: &str) -> u64 {
+pub(super) fn hash(name: &str) -> u64 {
     let fnv = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
     });

@@ -19,6 +19,7 @@ use crate::models::music_bert::{MusicBert, MusicBertConfig};
 use crate::models::music_bert_classifier::{MusicBertClassifier, MusicBertClassifierConfig};
 use crate::tasks::classify_events::EventClassifierConfig;
 use crate::tokens::{PAD, PAIR_TOKENS, pair};
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -254,6 +255,7 @@ impl ModelRecipe for EventClassifierRecipe {
             },
             batches: Arc::new(move |number| Ok(recipe.batch(&train, number))),
             dev: dev.into(),
+            transfer: Transfer::default(),
         };
         let initial = |config: &MusicBertClassifierConfig, device: &Device| match pretrained {
             Some((bert, _)) => Ok(MusicBertClassifier::new(bert, config.n_classes, device)),

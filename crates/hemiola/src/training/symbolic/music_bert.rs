@@ -18,6 +18,7 @@ use crate::models::music_transformer::MusicTransformer;
 use crate::nn::loss::cross_entropy;
 use crate::tasks::infill::InfillerConfig;
 use crate::tokens::{EVENTS, MASK, PAD, PAIR_TOKENS, VOCABULARY, pair};
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -315,6 +316,7 @@ impl ModelRecipe for MusicBertRecipe {
             },
             batches: Arc::new(move |number| Ok(recipe.batch(&train, number))),
             dev: dev_batches,
+            transfer: Transfer::default(),
         };
         let initial = |config: &MusicBertConfig, device: &Device| match start {
             Some((transformer, _)) => MusicBert::around(transformer, config.n_events, device),

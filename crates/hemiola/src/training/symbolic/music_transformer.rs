@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::models::music_transformer::{MusicTransformer, MusicTransformerConfig};
 use crate::tasks::perform::PerformerConfig;
 use crate::tokens::EVENTS;
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -245,6 +246,7 @@ impl ModelRecipe for MusicTransformerRecipe {
             },
             batches: Arc::new(batches),
             dev: dev_batches,
+            transfer: Transfer::default(),
         };
         objective::train(lesson, device, resume, dashboard, report)
     }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::models::music_vae::{MusicVae, MusicVaeConfig, noise};
 use crate::music::PhraseShape;
 use crate::tasks::phrases::PhraseSpaceConfig;
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -368,6 +369,7 @@ impl ModelRecipe for MusicVaeRecipe {
             },
             batches: Arc::new(batches),
             dev: dev_batches.clone(),
+            transfer: Transfer::default(),
         };
         let state = objective::train(lesson, device, resume, dashboard, report)?;
         if state.finished {

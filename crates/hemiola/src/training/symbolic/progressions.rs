@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::models::chord_gnn::{ChordProgressionGnn, ChordProgressionGnnConfig, GraphBatch};
 use crate::music::chord_graph::{ChordGraph, ChordGraphBatch, ChordGraphConfig, ChordTones};
 use crate::music::{N_PITCH_CLASSES, PitchClassSet};
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score, step_seed};
@@ -311,6 +312,7 @@ impl ModelRecipe for ChordProgressionRecipe {
             },
             batches: Arc::new(batches),
             dev: dev_batches.into(),
+            transfer: Transfer::default(),
         };
         objective::train(lesson, device, resume, dashboard, report)
     }

@@ -19,6 +19,7 @@ use crate::models::transcription_rnn::{
 };
 use crate::tasks::note_decoding::NoteDecodingConfig;
 use crate::tasks::transcribe::{Transcriber, TranscriberConfig, WindowConfig};
+use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunState, Score};
@@ -188,6 +189,7 @@ impl ModelRecipe for TranscriptionRecipe {
             },
             batches: Arc::new(move |number| source.batch(number)),
             dev: dev.clone(),
+            transfer: Transfer::default(),
         };
         let state = objective::train(lesson, device, resume, dashboard, report)?;
         if state.finished {
