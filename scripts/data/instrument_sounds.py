@@ -314,10 +314,13 @@ def beats(rng):
 
 
 class Drum:
-    """Recorded hits; a hit is a list of (channel, file) recorded together, mixed with the gains of `balance`."""
+    """Recorded hits, in a list for each part of the drum, soft to loud.
 
-    def __init__(self, hits):
-        self.hits, self.read = hits, {}
+    A hit is a list of (channel, file) recorded together, mixed with the gains of `balance`.
+    """
+
+    def __init__(self, parts):
+        self.parts, self.read = parts, {}
 
     def channel(self, path):
         if path not in self.read:
@@ -327,7 +330,7 @@ class Drum:
 
     def play(self, times, rng, cents, balance):
         out = np.zeros(int((LONGEST_S + 0.7) * RATE))
-        pool = self.hits[rng.integers(len(self.hits))] if isinstance(self.hits[0][0], list) else self.hits
+        pool = self.parts[rng.integers(len(self.parts))]
         for start, velocity in times:
             hit = pool[min(len(pool) - 1, int(np.clip(velocity + rng.normal(0, 0.1), 0, 0.999) * len(pool)))]
             parts = [(balance(channel), self.channel(path)) for channel, path in hit]

@@ -10,7 +10,7 @@ use hemiola::tasks::classify::Target;
 use hemiola::training::FineTuning;
 use hemiola::training::run::latest_checkpoint;
 
-use crate::{Outcome, wrong_use};
+use crate::{Outcome, models, wrong_use};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,6 +68,7 @@ fn rate(text: &str) -> std::result::Result<(String, f64), String> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
+    models::open(&args.from)?;
     let freeze = args.freeze.map(|patterns| {
         let named = patterns.into_iter().filter(|pattern| !pattern.is_empty());
         named.collect::<Vec<String>>()
@@ -96,7 +97,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let output = &recipe.run().output;
     if !args.resume && latest_checkpoint(output).is_none() {
-        crate::transcribe::make_folder(output)?;
+        crate::outputs::make_folder(output)?;
         write_atomically(output.join("recipe.toml"), |file| {
             file.write_all(text.as_bytes())
         })?;

@@ -2,6 +2,7 @@
 
 mod attribute;
 mod augment;
+mod batch;
 mod data;
 mod evaluate;
 mod finetune;
@@ -10,10 +11,12 @@ mod inputs;
 mod interpolate;
 mod midi_files;
 mod models;
+mod outputs;
 mod passages;
 mod perform;
 mod progress;
 mod sampling;
+mod tag;
 mod train;
 mod transcribe;
 mod vary;
@@ -42,6 +45,8 @@ struct Cli {
 enum Verb {
     /// Turn recordings of a piano into notes (MIDI, CSV, JSON)
     Transcribe(transcribe::Args),
+    /// Tell which instruments sound in recordings, or whatever labels a model was taught
+    Tag(tag::Args),
     /// Make music from nothing (MIDI)
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
@@ -76,6 +81,7 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Transcribe(args) => transcribe::run(args),
+        Verb::Tag(args) => tag::run(&args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),

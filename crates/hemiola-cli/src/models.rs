@@ -109,24 +109,12 @@ impl DeviceArg {
     }
 }
 
-/// The built-in model of that name, or the checkpoint in that folder.
-fn open(name: &str) -> Result<CheckpointFiles> {
-    let folder = Path::new(name);
-    Ok(match checkpoint::bundled(name) {
-        Some(model) => CheckpointFiles::bundled(model)?,
-        None if folder.is_dir() => CheckpointFiles::read(folder)?,
-        None => {
-            let built_in: Vec<&str> = checkpoint::bundled_models()
-                .iter()
-                .map(|m| m.name)
-                .collect();
-            let built_in = match built_in.as_slice() {
-                [] => "this program has none".to_owned(),
-                names => names.join(", "),
-            };
-            return Err(wrong_use(format!(
-                "model {name}: neither a built-in model ({built_in}) nor a checkpoint folder"
-            )));
+/// The built-in model of that name, or the checkpoint in that folder; a name of neither is wrong use.
+pub fn open(name: &str) -> Result<CheckpointFiles> {
+    CheckpointFiles::open(name).map_err(|error| {
+        match checkpoint::bundled(name).is_some() || Path::new(name).is_dir() {
+            true => error.into(),
+            false => wrong_use(error.to_string()),
         }
     })
 }

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use hemiola::checkpoint::{Architecture, CheckpointFiles};
+use hemiola::checkpoint::Architecture;
 use hemiola::evaluation::classification::ConfusionMatrix;
 use hemiola::models::harmonic_cnn::{HarmonicCnn, HarmonicCnnConfig};
 use hemiola::models::music_cnn::MusicCnnConfig;
 use hemiola::training::{LabelReport, Reference, measure};
 
-use crate::Outcome;
+use crate::{Outcome, models};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
-    let files = CheckpointFiles::open(&args.model)?;
+    let files = models::open(&args.model)?;
     let reference = Reference {
         root: args.root.clone(),
         table: args.table.clone(),

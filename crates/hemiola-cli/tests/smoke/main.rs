@@ -2,6 +2,7 @@
 //! not.
 
 mod audio;
+mod labels;
 mod lesson;
 #[path = "../support/mod.rs"]
 mod support;

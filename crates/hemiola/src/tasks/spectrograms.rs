@@ -66,6 +66,7 @@ impl Spectrograms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::FrontEnd;
 
     #[test]
     fn spectrograms_have_time_last() {

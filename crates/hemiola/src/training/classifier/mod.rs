@@ -233,13 +233,22 @@ impl<C: ClassifierSizes> ClassifierRecipe<C> {
         Arc::new(move |number| {
             let mut rng = ChaCha8Rng::seed_from_u64(step_seed(seed ^ 0xC1A5_51F1, number));
             let mut extractor = judge.extractor.clone();
-            let cut = |i: usize, rng: &mut ChaCha8Rng| Example {
-                samples: train[i].clip.random_window(judge.window, rng),
-                targets: train[i]
-                    .has(n_labels)
-                    .into_iter()
-                    .map(|h| f32::from(u8::from(h)))
-                    .collect(),
+            let shortest = recipe.data.shortest_s;
+            let shortest = shortest.map(|s| (s * f64::from(sample_rate)).round() as usize);
+            let cut = |i: usize, rng: &mut ChaCha8Rng| {
+                let clip = &train[i].clip;
+                let samples = match shortest {
+                    Some(shortest) if rng.random_bool(0.5) => {
+                        let part = rng.random_range(shortest.min(judge.window)..=judge.window);
+                        clip.random_part(part, judge.window, rng)
+                    }
+                    _ => clip.random_window(judge.window, rng),
+                };
+                let has = train[i].has(n_labels).into_iter();
+                Example {
+                    samples,
+                    targets: has.map(|has| f32::from(u8::from(has))).collect(),
+                }
             };
             let another = |rng: &mut ChaCha8Rng| cut(rng.random_range(0..train.len()), rng);
             let mut targets = Vec::with_capacity(size * n_labels);
@@ -315,6 +324,7 @@ mod tests {
                 "noise_probability",
             ),
             ("augment.pitch_probability = 2.0", "pitch_probability"),
+            ("data.shortest_s = 4.0", "data.shortest_s"),
             ("mixing.together = 0.5", "mixing.together"),
             ("data.folds = 1", "data.folds"),
             ("transfer.rates.\"fc*\" = 0.0", "transfer.rates"),

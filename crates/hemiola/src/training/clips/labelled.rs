@@ -31,6 +31,10 @@ pub struct LabelledData {
     /// Seconds of an example.
     #[serde(default = "default_clip_s")]
     pub clip_s: f64,
+    /// Where it is given, every other example hears only a part of a recording, of this many seconds at least, repeated
+    /// to fill the example: recordings to be judged may be as short.
+    #[serde(default)]
+    pub shortest_s: Option<f64>,
     /// Share of each label's recordings that the model is measured by and does not learn from.
     #[serde(default = "default_dev_share")]
     pub dev_share: f64,
@@ -72,6 +76,7 @@ impl LabelledData {
             table: None,
             target: Target::Class,
             clip_s: CLIP_S,
+            shortest_s: None,
             dev_share: default_dev_share(),
             folds: 0,
             fold: 0,
@@ -96,6 +101,14 @@ impl LabelledData {
         least: usize,
     ) -> Result<()> {
         self.clips().validate(features, least)?;
+        if let Some(shortest) = self.shortest_s
+            && !(shortest > 0.0 && shortest <= self.clip_s)
+        {
+            return Err(Error::config(format!(
+                "data.shortest_s is {shortest}; expected more than 0 and at most data.clip_s, {}",
+                self.clip_s
+            )));
+        }
         if self.folds == 1 || (self.folds > 1 && self.fold >= self.folds) {
             return Err(Error::config(format!(
                 "data.folds is {} and data.fold {}; expected 2 folds or more, and a fold below their number, or no folds",

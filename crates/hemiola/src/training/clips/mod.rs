@@ -123,6 +123,12 @@ impl Clip {
         self.window(rng.random_range(0..=self.latest(length)), length)
     }
 
+    /// A window from anywhere that hears no more than `part` samples, repeated to fill it.
+    pub fn random_part(&self, part: usize, length: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let part = self.random_window(part.clamp(1, length), rng);
+        part.iter().cycle().take(length).copied().collect()
+    }
+
     /// Where as few windows begin, at equal distances, as together hear all of the recording.
     pub fn covering(&self, length: usize) -> Vec<usize> {
         let count = self.samples.len().div_ceil(length);
@@ -182,6 +188,17 @@ mod tests {
             .collect();
         assert!((0..=5).all(|start| starts.contains(&start)));
         assert!(starts.iter().all(|&start| start <= 5));
+    }
+
+    #[test]
+    fn parts_are_repeated() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..20 {
+            let part = whole(ramp(9).random_part(3, 8, &mut rng));
+            let first = part[0];
+            let expected: Vec<usize> = (0..8).map(|i| first + i % 3).collect();
+            assert_eq!(part, expected);
+        }
     }
 
     #[test]
