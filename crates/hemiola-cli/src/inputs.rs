@@ -20,12 +20,6 @@ pub struct Input {
     pub stem: PathBuf,
 }
 
-impl Input {
-    pub fn is_stdin(&self) -> bool {
-        self.path == Path::new("-")
-    }
-}
-
 /// Files as named, and the audio files below the folders named, in the order of their names.
 ///
 /// What cannot be looked at is told in the second list and does not stop the rest.

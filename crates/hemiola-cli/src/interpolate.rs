@@ -11,8 +11,8 @@ use hemiola::plot::{Colour, MarkedRange, NoteLayer, PianoRollOptions, Picture, p
 use hemiola::tasks::phrases::{MOST_STEPS, Passage};
 
 use crate::midi_files::{MidiOutput, made_by, save_picture};
+use crate::outputs::make_folder;
 use crate::passages::{Input, SpaceArgs};
-use crate::transcribe::make_folder;
 use crate::{Outcome, wrong_use};
 
 /// All steps, one after the other.

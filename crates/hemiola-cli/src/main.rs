@@ -2,6 +2,7 @@
 
 mod attribute;
 mod augment;
+mod batch;
 mod data;
 mod evaluate;
 mod infill;
@@ -9,6 +10,7 @@ mod inputs;
 mod interpolate;
 mod midi_files;
 mod models;
+mod outputs;
 mod passages;
 mod perform;
 mod progress;

@@ -10,7 +10,7 @@ use hemiola::music::Note;
 use hemiola::plot::{Colour, NoteLayer, PianoRollOptions, Picture, PictureFormat, piano_roll};
 use hemiola::tokens::{TokenOptions, sounding_notes};
 
-use crate::transcribe::make_folder;
+use crate::outputs::make_parent;
 use crate::wrong_use;
 
 /// A MIDI file, or `-` for standard input.
@@ -120,13 +120,6 @@ impl MidiOutput {
             Self::Stdout => std::io::stdout().lock().write_all(bytes)?,
         }
         Ok(())
-    }
-}
-
-fn make_parent(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => make_folder(folder),
-        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,149 @@
+//! Recordings one after another or several at once; a bad one does not stop the rest.
+
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anyhow::Result;
+use hemiola::audio::{AudioStream, Source};
+
+use crate::inputs::{self, Input};
+use crate::outputs::{Format, Target, make_folder};
+use crate::{Outcome, progress, wrong_use};
+
+/// What every verb of recordings is told.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Recordings, folders of recordings, or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// A file (its extension is the format), a folder (gets a file for each recording and format), or - for standard
+    /// output
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Leave out files whose results, in every format asked for, are there already
+    #[arg(long)]
+    skip_existing: bool,
+    /// Recordings heard at once
+    #[arg(short, long, default_value = "1", value_name = "N")]
+    jobs: NonZeroUsize,
+}
+
+/// What a verb does to each recording.
+pub trait Listener: Sync {
+    type Format: Format;
+    type Found;
+
+    /// Hz, of the streams that [`Self::listen`] reads.
+    fn sample_rate(&self) -> u32;
+
+    /// Reads a stream to its end; `progress` is told the seconds read.
+    fn listen(
+        &self,
+        stream: &mut AudioStream,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Self::Found>;
+
+    /// The bytes of a file of what was found.
+    fn encode(&self, found: &Self::Found, format: Self::Format) -> Result<Vec<u8>>;
+}
+
+/// Which recordings are to be heard, and where the results go.
+pub struct Batch<F> {
+    inputs: Vec<Input>,
+    /// What was named and cannot be looked at.
+    problems: Vec<String>,
+    target: Target<F>,
+    skip_existing: bool,
+    jobs: NonZeroUsize,
+}
+
+impl<F: Format> Batch<F> {
+    /// # Errors
+    /// Wrong use: inputs, output and formats that do not go together.
+    pub fn plan(args: &Args, formats: &[F]) -> Result<Self> {
+        let (inputs, problems) = inputs::expand(&args.inputs);
+        let folder_given = args.inputs.iter().any(|path| path.is_dir());
+        let many = inputs.len() > 1 || folder_given;
+        let target = Target::choose(args.output.as_deref(), formats, many)?;
+        if matches!(target, Target::Folder(..)) {
+            inputs::refuse_collisions(&inputs).map_err(|e| wrong_use(e.to_string()))?;
+        }
+        Ok(Self {
+            inputs,
+            problems,
+            target,
+            skip_existing: args.skip_existing,
+            jobs: args.jobs,
+        })
+    }
+
+    /// Has every recording heard and the results written; failures are reported as they come.
+    ///
+    /// # Errors
+    /// When the folder for the results cannot be made.
+    pub fn run(&self, listener: &impl Listener<Format = F>) -> Result<Outcome> {
+        // Nobody wants to hear after an hour that there is no place for the results.
+        if let Target::Folder(folder, _) = &self.target {
+            make_folder(folder)?;
+        }
+        let failed = AtomicBool::new(!self.problems.is_empty());
+        for problem in &self.problems {
+            eprintln!("error: {problem}");
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(input) = self.inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = self.hear(input, listener) {
+                    if crate::is_broken_pipe(&error) {
+                        return;
+                    }
+                    failed.store(true, Ordering::Relaxed);
+                    crate::report(&error);
+                }
+            }
+        };
+        let jobs = self.jobs.get().min(self.inputs.len().max(1));
+        std::thread::scope(|scope| {
+            for _ in 1..jobs {
+                scope.spawn(work);
+            }
+            work();
+        });
+        Ok(match failed.into_inner() {
+            true => Outcome::SomeFailed,
+            false => Outcome::Done,
+        })
+    }
+
+    fn hear(&self, input: &Input, listener: &impl Listener<Format = F>) -> Result<()> {
+        if self.skip_existing && self.target.has_all(input) {
+            return Ok(());
+        }
+        let mut stream = Source::from(&input.path).open(listener.sample_rate())?;
+        let bar = progress::bar(
+            stream.duration_s().unwrap_or(0.0).ceil() as u64,
+            "{msg} {wide_bar} {percent}% {eta}",
+        );
+        bar.set_message(input.path.display().to_string());
+        let read_s = Cell::new(0.0);
+        let found = listener.listen(&mut stream, &mut |now_s| {
+            read_s.set(now_s);
+            bar.set_position(now_s as u64);
+        });
+        bar.finish_and_clear();
+        let found = found?;
+        if read_s.get() == 0.0 {
+            eprintln!(
+                "warning: {}: there is no sound in this recording, not even silence; the result is empty",
+                input.path.display()
+            );
+        }
+        for warning in stream.warnings() {
+            eprintln!("warning: {}: {warning}", input.path.display());
+        }
+        self.target
+            .write(input, |format| listener.encode(&found, format))
+    }
+}
