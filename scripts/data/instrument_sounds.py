@@ -3,7 +3,6 @@
 Used by instruments.py. All audio is mono float at RATE; every choice comes from the generator that is handed in.
 """
 
-import re
 import subprocess
 import tempfile
 from collections import Counter
@@ -13,6 +12,8 @@ from fractions import Fraction
 import numpy as np
 import soundfile as sf
 from scipy.signal import butter, fftconvolve, lfilter, resample_poly, sosfilt
+
+from instrument_sources import WORDS, named_pitch
 
 RATE = 22050
 LONGEST_S = 4.0
@@ -72,7 +73,8 @@ def phrase(rng, manner, low, high, key=None, tempo=None, kind=None):
     made = Phrase(ring=bool(rng.random() < (0.45 if manner in ("keys", "strum") else 0.1)))
     if kind == "note":
         pitch = near_middle(rng, low, high)
-        length = [rng.uniform(0.08, 0.3), rng.uniform(0.3, 1.2), rng.uniform(1.2, 3.6)][rng.choice(3, p=[0.25, 0.4, 0.35])]
+        lengths = [rng.uniform(0.08, 0.3), rng.uniform(0.3, 1.2), rng.uniform(1.2, 3.6)]
+        length = lengths[rng.choice(3, p=[0.25, 0.4, 0.35])]
         made.add(0, length, pitch, loud)
         if length < 0.5 and rng.random() < 0.35:
             gap = rng.uniform(0.6, 1.4)
@@ -131,10 +133,12 @@ def figure(rng, made, manner, low, high, key, beat, scale, loud):
         pattern = [[0], [0, 12], [0, 7, 12, 7], [0, 0, 7, 5], [0, 3, 5, 3], [0, 4, 7, 9]][rng.integers(6)]
         for i in range(40):
             pitch = root + pattern[i % len(pattern)]
-            made.add(start, beat / 2 * rng.choice([0.5, 0.9]), pitch if pitch <= high else root, loud * rng.uniform(0.8, 1.1))
+            length, pitch = beat / 2 * rng.choice([0.5, 0.9]), pitch if pitch <= high else root
+            made.add(start, length, pitch, loud * rng.uniform(0.8, 1.1))
             start += beat / 2
     else:
-        what = rng.choice(["swell", "run", "trill", "repeat"] if manner == "wind" else ["swell", "stops", "stops", "trill", "repeat"])
+        bowed = ["swell", "stops", "stops", "trill", "repeat"]
+        what = rng.choice(["swell", "run", "trill", "repeat"] if manner == "wind" else bowed)
         pitch, start = near_middle(rng, low, high), 0.0
         if what == "swell":
             made.swell = (rng.uniform(0.2, 1), rng.uniform(0.02, 0.25))
@@ -156,27 +160,13 @@ def figure(rng, made, manner, low, high, key, beat, scale, loud):
             made.add(start, rng.uniform(0.3, 1.2), ladder[0], loud)
         else:
             other = min(high, pitch + int(rng.integers(1, 3))) if what == "trill" else pitch
-            quick, made.legato = rng.uniform(0.055, 0.09) if what == "trill" else rng.uniform(0.09, 0.3), what == "trill"
+            made.legato = what == "trill"
+            quick = rng.uniform(0.055, 0.09) if made.legato else rng.uniform(0.09, 0.3)
             end = rng.uniform(1, 3.5)
             while start < end:
                 for each in (pitch, other):
                     made.add(start, quick * (1.1 if what == "trill" else 0.7), each, loud * rng.uniform(0.85, 1.1))
                     start += quick
-
-
-NOTE_NAME = re.compile(r"(?:^|[ _])([A-Ga-g])(#|s|b)?(\d)(?=v|[_ .-])")
-MIDI_NUMBER = re.compile(r"-(\d{2,3})(?=[-.])")
-
-
-def named_pitch(name, pitch_from):
-    if pitch_from == "midi":
-        match = MIDI_NUMBER.search(name)
-        return int(match[1]) if match else None
-    match = NOTE_NAME.search(name)
-    if not match:
-        return None
-    sharp = {"#": 1, "s": 1, "b": -1, None: 0}[match[2]]
-    return 12 * (int(match[3]) + 1) + {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}[match[1].lower()] + sharp
 
 
 def heard_pitch(x, rate, highest=2500):
@@ -213,7 +203,7 @@ def read_mono(path, most_s=4.8):
 
 
 def trimmed(x, rate, below=0.04):
-    """From just before the first moment that is loud against the loudest: some recordings begin with a second of room."""
+    """From just before the first moment that is loud: some recordings begin with a second of the room."""
     step = rate // 100
     power = np.sqrt(np.mean(x[:len(x) // step * step].reshape(-1, step) ** 2, axis=1)) if len(x) > step else np.zeros(1)
     return x[max(0, int(np.argmax(power > below * power.max())) - 1) * step:]
@@ -304,7 +294,8 @@ def beats(rng):
         return [(i * gap, loud * rng.uniform(0.6, 1.2)) for i in range(int(rng.integers(2, 6))) if i * gap < 3.6]
     if kind == "roll":
         gap, count, grow = rng.uniform(0.055, 0.13), int(rng.integers(6, 30)), rng.uniform(-0.5, 0.8)
-        return [(i * gap * rng.uniform(0.97, 1.03), loud * (1 + grow * i / count)) for i in range(count) if i * gap < 3.5]
+        return [(i * gap * rng.uniform(0.97, 1.03), loud * (1 + grow * i / count))
+                for i in range(count) if i * gap < 3.5]
     step, swing = 60 / rng.uniform(70, 170) / rng.choice([2, 4]), rng.choice([0, 0, 0.15, 0.3])
     pattern = rng.random(16) < rng.uniform(0.2, 0.8)
     pattern[0] = True
@@ -358,10 +349,6 @@ def amplified(x, rng, drive_db):
     return x + rng.uniform(-0.3, 1.2) * middle
 
 
-WORDS = """la|la|na|oh|ooh|ah|hey|yeah|love|you|me|day|night|moon|star|fire|rain|home|baby|tonight|sunshine|forever
-remember|hallelujah|all alone|summer wind|over the hill|shining star|I will follow|here we are""".replace("\n", "|").split("|")
-
-
 class Singer:
     """A speech synthesiser made to sing: its words analysed with WORLD, given new lengths and a sung melody."""
 
@@ -384,7 +371,8 @@ class Singer:
 
     def sing(self, made, rng, cents):
         """The notes of a melody, a word for one to three notes; frames are 5 ms."""
-        warp, speed, depth = rng.uniform(0.9, 1.1), rng.uniform(5, 6.2), rng.choice([0, rng.uniform(30, 60)], p=[0.25, 0.75])
+        warp, speed = rng.uniform(0.9, 1.1), rng.uniform(5, 6.2)
+        depth = rng.choice([0, rng.uniform(30, 60)], p=[0.25, 0.75])
         f0s, spectra, noises, at, i = [], [], [], 0, 0
         while i < len(made.notes):
             f0, spectrum, noise, first, last = self.words[rng.integers(len(self.words))]

@@ -1,5 +1,7 @@
 """The sources of the instrument recogniser's clips, how instruments.py plays them, and their licences."""
 
+import re
+
 CLIPS, DEV_CLIPS, MIXES, GROOVES = 700, 30, 500, 300
 # label: manner of playing, lowest and highest MIDI pitch, General MIDI programs (with their own range if narrower)
 LABELS = {
@@ -94,7 +96,8 @@ RECORDED = [
     ("voice", "sven", K + "sven-*/*.flac", "midi", 0.12, 2),
 ]
 # group: commands of its voices, lowest and highest pitch, weight
-FLITE, ESPEAK = ["flite", "-voice", "", "-t", "{word}", "-o", "{file}"], ["espeak-ng", "-v", "", "-w", "{file}", "{word}"]
+FLITE = ["flite", "-voice", "", "-t", "{word}", "-o", "{file}"]
+ESPEAK = ["espeak-ng", "-v", "", "-w", "{file}", "{word}"]
 SINGERS = {
     "sung-slt": (FLITE, ["slt"], 53, 79, 2.5),
     "sung-rms": (FLITE, ["rms"], 43, 66, 1.5),
@@ -103,6 +106,9 @@ SINGERS = {
     "sung-espeak": (ESPEAK, ["en-us+f2", "en-gb+f4", "it+f3", "es+f1"], 53, 79, 1),
     "sung-espeak-low": (ESPEAK, ["en-us+m1", "en-gb+m3", "de+m7", "fr+m4"], 43, 67, 1),
 }
+WORDS = """la|la|na|oh|ooh|ah|hey|yeah|love|you|me|day|night|moon|star|fire|rain|home|baby|tonight|sunshine
+forever|remember|hallelujah|all alone|summer wind|over the hill|shining star|I will follow
+here we are""".replace("\n", "|").split("|")
 MULDJORD, GOGODZE, RUMPF = S + "DrumGizmo.MuldjordKit", S + "karoryfer.gogodze-phu-vol-ii", "rumpf_kit_z01_h2"
 RECORDED_DRUMS = {
     "muldjord": {"kick drum": ["KdrumL", "KdrumR"], "snare drum": ["Snare"], "hi-hat": ["HihatClosed", "HihatOpen"],
@@ -142,3 +148,19 @@ def licence_of(group):
     key = next((source[2] for source in RECORDED if source[1] == group), group)
     found = next(text for prefix, text in LICENCES.items() if key.startswith(prefix))
     return found + (GROOVE_LICENCE if group.endswith("-grooves") else "")
+
+
+LETTERS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+NOTE_NAME = re.compile(r"(?:^|[ _])([A-Ga-g])(#|s|b)?(\d)(?=v|[_ .-])")
+MIDI_NUMBER = re.compile(r"-(\d{2,3})(?=[-.])")
+
+
+def named_pitch(name, pitch_from):
+    if pitch_from == "midi":
+        match = MIDI_NUMBER.search(name)
+        return int(match[1]) if match else None
+    match = NOTE_NAME.search(name)
+    if not match:
+        return None
+    sharp = {"#": 1, "s": 1, "b": -1, None: 0}[match[2]]
+    return 12 * (int(match[3]) + 1) + LETTERS[match[1].lower()] + sharp

@@ -42,8 +42,8 @@ import soundfile as sf
 import instrument_sounds as sounds
 from instrument_sounds import RATE, Drum, Note, Sampler, Singer, amplified, beats, finished, phrase
 from instrument_sources import (
-    CLIPS, DEV, DEV_CLIPS, DRUMS, GOGODZE, GROOVE_KEYS, GROOVES, KITS, LABELS, MIXES, MULDJORD, RECORDED, RECORDED_DRUMS,
-    RUMPF, SINGERS, SOUNDFONTS, licence_of,
+    CLIPS, DEV, DEV_CLIPS, DRUMS, GOGODZE, GROOVE_KEYS, GROOVES, KITS, LABELS, MIXES, MULDJORD, RECORDED,
+    RECORDED_DRUMS, RUMPF, SINGERS, SOUNDFONTS, licence_of,
 )
 
 
@@ -187,7 +187,8 @@ def drum_of(args, kit, label):
 
 def balance_of(rng, label):
     """Gains of the microphones: the close ones of the drum, the overheads, the room; the rest is off."""
-    close = {"kick drum": "Kdrum|kick", "snare drum": "Snare|snare", "hi-hat": "Hihat|side", "cymbal": "Ride", "toms": "Tom"}
+    close = {"kick drum": "Kdrum|kick", "snare drum": "Snare|snare", "hi-hat": "Hihat|side", "cymbal": "Ride",
+             "toms": "Tom"}
     near, over, far = rng.uniform(0.1, 1), rng.uniform(0.3, 1), rng.choice([0, rng.uniform(0, 1)])
 
     def balance(channel):
@@ -281,7 +282,7 @@ def files_of(args, pattern):
 
 
 def shared(weights, total, dev):
-    """Counts by weight, none over half of the total while another can take the rest; dev groups have their own count."""
+    """Counts by weight, none over half of the total where there is another; dev groups have their own count."""
     counts, weights = {g: DEV_CLIPS for g in weights if g in dev}, {g: w for g, w in weights.items() if g not in dev}
     top = max(weights, key=weights.get)
     if len(weights) > 1 and weights[top] > sum(weights.values()) / 2:
@@ -328,7 +329,8 @@ def run(job):
 
 def table_of(rows):
     """Clips of each label by source, and of each source; the clips with several labels apart."""
-    groups = collections.Counter((tags if ";" not in tags else "several", group, split) for _, tags, group, split in rows)
+    groups = collections.Counter((tags if ";" not in tags else "several", group, split)
+                                 for _, tags, group, split in rows)
     lines = []
     for label in [*LABELS, *DRUMS, "several"]:
         parts = {(g, s): n for (t, g, s), n in groups.items() if t == label}
@@ -347,19 +349,25 @@ def main():
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=CLIPS, help="train clips of a label")
     parser.add_argument("--only", default="", help="groups whose name has this, for a trial")
+    parser.add_argument("--resume", action="store_true", help="keep the groups that OUT/clips.csv has")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("out", type=Path, metavar="OUT")
     args = parser.parse_args()
-    # Recorded sources first and a source of each label in turn, so that clips.csv is of use before the end.
+    rows = []
+    if args.resume:
+        with open(args.out / "clips.csv") as file:
+            rows = list(csv.reader(file))[1:]
+    done = {row[2] for row in rows}
+    # Recorded sources first, the small SoundFonts last, a source of each label in turn: clips.csv is soon of use.
     jobs, before = [], collections.Counter()
     for job in jobs_of(args):
-        synthetic = job[0] in (pitched_sf, drum_sf)
-        jobs.append((job[0] in (grooves, mixes), synthetic, before[job[2], synthetic], job))
+        several, synthetic = job[0] in (grooves, mixes), job[0] in (pitched_sf, drum_sf)
+        turn = 2 if several else 3 if job[1].startswith(("timgm", "gmbank")) else int(synthetic)
+        jobs.append((turn, before[job[2], synthetic], job))
         before[job[2], synthetic] += 1
-    jobs = [job for *_, job in sorted(jobs, key=lambda j: j[:3]) if args.only in job[1]]
+    jobs = [job for *_, job in sorted(jobs, key=lambda j: j[:2]) if args.only in job[1] and job[1] not in done]
     args.out.mkdir(parents=True, exist_ok=True)
-    rows = []
     with multiprocessing.Pool(args.processes) as pool:
         for made in pool.imap_unordered(run, [(args, job) for job in jobs]):
             rows = sorted(rows + made)

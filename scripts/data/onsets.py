@@ -11,8 +11,8 @@
     mixed           drums_gm and one of the others, pitched, at -6 to +6 dB
 
 Debian packages: fluidsynth; musescore-general-soundfont-lossless and fluid-soundfont-gm (MIT), for training;
-csound-soundfont (public domain) and timgm6mb-soundfont (GPL-2), for the dev side. Those two pairs have many samples in
-common within the pair and none across, so a whole pair has to be on one side for the dev side to be unheard.
+csound-soundfont (public domain) and timgm6mb-soundfont (GPL-2), for the dev side. The two of a pair share
+most of their drum samples, the pairs none, so a whole pair has to be on one side for the dev side to be unheard.
 Python 3.11 with mido, numpy, scipy, soundfile.
 
     onsets.py --midi DATA/symbolic --muldjord CLONE OUT \\

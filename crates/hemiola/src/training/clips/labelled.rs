@@ -526,8 +526,6 @@ mod tests {
             "{notes}"
         );
         assert!(notes.contains("1 of 7 rows have no tag"), "{notes}");
-        let one = with("target = \"class\"");
-        assert!(one.is_err(), "the key stands twice");
 
         std::fs::write(
             &table,
