@@ -109,8 +109,17 @@ fn tags_are_learned_told_and_taught_anew() {
         all.extend(arguments);
         hemiola(at.path(), &all)
     };
-    let short = ["--set", "run.steps=60", "--set", "run.steps_per_epoch=20"];
-    let mut arguments = vec!["--unfreeze-epoch", "2", "--set", "run.batch_size=8"];
+    let short = [
+        "--set",
+        "run.steps=150",
+        "--set",
+        "run.steps_per_epoch=50",
+        "--set",
+        "run.learning_rate=1e-2",
+        "--set",
+        "augment.pitch_probability=0.0",
+    ];
+    let mut arguments = vec!["--unfreeze-epoch", "1", "--set", "run.batch_size=8"];
     arguments.extend(short);
     finetune(&arguments).succeeded();
     let report = json(at.path().join("tuned/report.json"));
