@@ -10,6 +10,7 @@ mod inputs;
 mod interpolate;
 mod midi_files;
 mod models;
+mod onsets;
 mod outputs;
 mod passages;
 mod perform;
@@ -43,6 +44,8 @@ struct Cli {
 enum Verb {
     /// Turn recordings of a piano into notes (MIDI, CSV, JSON)
     Transcribe(transcribe::Args),
+    /// Find when something begins to sound in recordings (text, CSV, JSON)
+    Onsets(onsets::Args),
     /// Make music from nothing (MIDI)
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
@@ -75,6 +78,7 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Transcribe(args) => transcribe::run(args),
+        Verb::Onsets(args) => onsets::run(args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),

@@ -268,6 +268,7 @@ impl<C: ClassifierSizes> ModelRecipe for ClassifierRecipe<C> {
                 labels: folders.labels,
                 clip_s: self.data.clip_s,
                 features: self.features.clone(),
+                ..ClassifierConfig::default()
             },
             card: self.card.clone(),
             score: Score {

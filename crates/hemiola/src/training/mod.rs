@@ -6,6 +6,7 @@ mod clips;
 mod contrastive;
 pub mod loader;
 pub mod objective;
+mod onsets;
 mod preset;
 mod quiet;
 pub mod recipe;
@@ -20,6 +21,7 @@ pub use chroma::{ChromaData, ChromaRecipe};
 pub use classifier::ClassifierRecipe;
 pub use clips::ClipsData;
 pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
+pub use onsets::{OnsetData, OnsetLoss, OnsetRecipe};
 pub use recipe::Recipe;
 
 use std::sync::Arc;

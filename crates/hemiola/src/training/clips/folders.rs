@@ -175,7 +175,7 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 /// The recordings below a folder, sorted.
-fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(in crate::training) fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = WalkDir::new(folder)
         .follow_links(true)
@@ -195,17 +195,18 @@ fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn name_below(root: &Path, path: &Path) -> String {
+/// The path below a folder, with `/` between its parts.
+pub(in crate::training) fn name_below(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")
 }
 
 /// A recording by its path below the folder.
-type NamedClip = (String, Clip);
+pub(in crate::training) type NamedClip = (String, Clip);
 
 /// Each file's recording, where it can be read, and a sentence about those that cannot.
-fn decode(
+pub(in crate::training) fn decode(
     root: &Path,
     files: &[PathBuf],
     sample_rate: u32,
@@ -233,18 +234,23 @@ fn decode(
         ));
     }
     let skipped = (!faults.is_empty()).then(|| {
-        let more = match faults.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
-        let named = faults[..faults.len().min(NAMED)].join("; ");
         format!(
-            "{} of {} recordings cannot be read and are left out: {named}{more}",
+            "{} of {} recordings cannot be read and are left out: {}",
             faults.len(),
-            files.len()
+            files.len(),
+            some_of(&faults)
         )
     });
     Ok((decoded.into_iter().map(Result::ok).collect(), skipped))
+}
+
+/// The first few of a list, and how many more there are.
+pub(in crate::training) fn some_of(list: &[String]) -> String {
+    let named = list[..list.len().min(NAMED)].join("; ");
+    match list.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
 }
 
 #[cfg(test)]

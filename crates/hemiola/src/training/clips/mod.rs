@@ -17,7 +17,9 @@ use crate::features::{FrameExtractor, FrontEnd, extract};
 use crate::tasks::classify::CLIP_S;
 use crate::training::run::step_seed;
 
-pub(super) use folders::{LabelledClip, LabelledFolders, read_folder};
+pub(super) use folders::{
+    LabelledClip, LabelledFolders, audio_files, decode, name_below, read_folder, some_of,
+};
 pub(super) use split::split;
 
 /// Where clips come from.
@@ -91,6 +93,10 @@ impl Clip {
         Self {
             samples: samples.iter().map(to_16_bit).collect(),
         }
+    }
+
+    pub fn n_samples(&self) -> usize {
+        self.samples.len()
     }
 
     /// `length` samples from `first` on. A recording that ends before is repeated: silence in its place would tell a
