@@ -45,7 +45,7 @@ enum Task {
         #[arg(long, value_enum, default_value = "sounding")]
         note_end: NoteEndArg,
     },
-    /// Onsets: one time in seconds a line
+    /// Onsets: one time in seconds a line, or lists of notes, of which those that begin within 30 ms are one onset
     Onset(Files),
     /// Pitches frame by frame: a time in seconds and frequencies in Hz a line
     Multipitch(Files),
@@ -96,10 +96,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         Task::Masked(args) => masked::run(&args),
         Task::Tags(args) => tags::run(&args),
         Task::Phrases(args) => phrases::run(&args),
-        Task::Onset(files) => evaluate(&files, &SERIES, ONSET_GROUPS, &|reference, estimate| {
+        Task::Onset(files) => evaluate(&files, &ONSETS, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (
-                formats::read_events(reference)?,
-                formats::read_events(estimate)?,
+                formats::read_onsets(reference)?,
+                formats::read_onsets(estimate)?,
             );
             to_json(onset::evaluate(&reference, &estimate))
         }),
@@ -111,6 +111,13 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
     }
 }
+
+/// Notes begin where they do with and without the pedal.
+const ONSETS: Endings = Endings {
+    known: &["pedal.tsv", "txt", "tsv", "csv", "json", "mid", "midi"],
+    left_out: &["pedal.tsv"],
+    begins_well: |_| true,
+};
 
 const SERIES: Endings = Endings {
     known: &["txt", "tsv", "csv"],

@@ -11,6 +11,7 @@ mod inputs;
 mod interpolate;
 mod midi_files;
 mod models;
+mod onsets;
 mod outputs;
 mod passages;
 mod perform;
@@ -47,6 +48,8 @@ enum Verb {
     Transcribe(transcribe::Args),
     /// Tell which instruments sound in recordings, or whatever labels a model was taught
     Tag(tag::Args),
+    /// Find when something begins to sound in recordings (text, CSV, JSON)
+    Onsets(onsets::Args),
     /// Make music from nothing (MIDI)
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Transcribe(args) => transcribe::run(args),
         Verb::Tag(args) => tag::run(&args),
+        Verb::Onsets(args) => onsets::run(args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),

@@ -10,6 +10,7 @@ use hemiola::checkpoint::{
     size_text,
 };
 use hemiola::tasks::infill::Infiller;
+use hemiola::tasks::onsets::OnsetDetector;
 use hemiola::tasks::perform::Performer;
 use hemiola::tasks::phrases::PhraseSpace;
 use hemiola::tasks::transcribe::Transcriber;
@@ -127,6 +128,12 @@ pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcri
         .validate()
         .with_context(|| format!("model {name}"))?;
     Ok(transcriber)
+}
+
+/// The model that tells onsets of that name, or in that folder.
+pub fn open_onset_detector(name: &str, device: &hemiola::Device) -> Result<OnsetDetector> {
+    let (model, _, task) = open(name)?.assemble(device)?;
+    OnsetDetector::new(model, task).with_context(|| format!("model {name}"))
 }
 
 /// The model that plays of that name, or in that folder.

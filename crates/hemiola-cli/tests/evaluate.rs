@@ -254,3 +254,40 @@ fn what_cannot_be_scored_is_told() {
         2
     );
 }
+
+#[test]
+fn the_onsets_of_notes_are_a_reference() {
+    let at = folder();
+    for name in ["ref/below", "est/below"] {
+        fs::create_dir_all(at.path().join(name)).unwrap();
+    }
+    // A chord whose notes begin within 30 ms is one onset, at their mean; the pedal's table is of the same recording.
+    let notes = [
+        note(0.50, 1.0, 60, 60),
+        note(0.51, 1.0, 64, 60),
+        note(0.52, 1.0, 67, 60),
+        note(1.00, 2.0, 60, 60),
+        note(1.50, 2.0, 62, 60),
+    ];
+    for name in ["a.tsv", "a.pedal.tsv", "below/b.mid", "c.txt"] {
+        write_notes(at.path().join("ref").join(name), &notes, None).unwrap();
+    }
+    // 0.555 lies 45 ms from the chord's mean and 55 ms from its first note; 1.2 is wrong.
+    let csv = "time_s,strength\n0.555,0.9\n1.0,0.8\n1.2,0.7\n";
+    fs::write(at.path().join("est/a.csv"), csv).unwrap();
+    fs::write(at.path().join("est/below/b.txt"), "0.555\n1.0\n1.2\n").unwrap();
+    let json = r#"{"onsets": [{"time_s": 0.555, "strength": 1}, {"time_s": 1, "strength": 1}, {"time_s": 1.2, "strength": 1}]}"#;
+    fs::write(at.path().join("est/c.json"), json).unwrap();
+    let ran = hemiola(at.path(), &["evaluate", "onset", "ref", "est", "--json"]).succeeded();
+    let files = ran.json()["files"].clone();
+    assert_eq!(files.as_object().unwrap().len(), 3);
+    for name in ["a", "below/b", "c"] {
+        for metric in ["Precision", "Recall", "F-measure"] {
+            let found = files[name][metric].as_f64().unwrap();
+            assert!(
+                (found - 2.0 / 3.0).abs() < 1e-9,
+                "{name}, {metric}: {found}"
+            );
+        }
+    }
+}

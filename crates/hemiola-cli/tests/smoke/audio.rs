@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::lesson::{learns, train};
-use crate::support::{folder, tones};
+use crate::support::{folder, hemiola, tones};
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::formats::write_notes;
 use hemiola::music::Note;
@@ -150,6 +150,62 @@ fn real_time_music_rnn_learns_chords() {
         "{last}"
     );
     assert_eq!(task(at.path())["features"]["n_mels"], 64);
+}
+
+#[test]
+fn music_cnn_learns_when_notes_begin() {
+    let at = folder();
+    for i in 0..8u8 {
+        let side = if i < 6 { "train" } else { "dev/below" };
+        let notes: Vec<Note> = (0..9u8)
+            .map(|k| {
+                let late = f64::from((k * 7 + i * 3) % 5);
+                let onset_s = 0.13 + 0.4 * f64::from(k) + 0.037 * late;
+                Note {
+                    onset_s,
+                    offset_s: onset_s + 0.3,
+                    pitch: 50 + (k * 5 + i * 11) % 30,
+                    velocity: 80,
+                }
+            })
+            .collect();
+        let beside = |ending: &str| at.path().join(side).join(format!("{i}.{ending}"));
+        write(beside("wav"), &tones(&notes, 4.0, RATE));
+        match i % 2 {
+            0 => write_notes(beside("mid"), &notes, None).unwrap(),
+            _ => {
+                let lines = notes.iter().map(|note| format!("{:.4}\n", note.onset_s));
+                fs::write(beside("txt"), lines.collect::<String>()).unwrap();
+            }
+        }
+    }
+    let settings = ["data.train=train", "data.dev=dev"];
+    let last = learns(at.path(), "music-cnn-onsets", 2f64.ln(), &settings);
+    let dev = &last["dev"];
+    assert!(dev["f1"].as_f64().unwrap() > 0.9, "{dev}");
+    let task = task(at.path());
+    assert_eq!(task["labels"], serde_json::json!(["onset"]));
+    assert_eq!(task["features"]["hop_length"], 160);
+    // The threshold that the dev set found best, not the recipe's.
+    let threshold = task["onsets"]["threshold"].as_f64().unwrap();
+    assert!((threshold / 0.05).round() * 0.05 - threshold < 1e-6);
+    assert!((0.1..=0.8).contains(&threshold));
+    // What was trained tells onsets.
+    let arguments = ["onsets", "dev/below/7.wav", "--model", "run/best"];
+    let found = hemiola(at.path(), &arguments).succeeded();
+    fs::write(at.path().join("found.txt"), &found.stdout).unwrap();
+    let arguments = [
+        "evaluate",
+        "onset",
+        "dev/below/7.txt",
+        "found.txt",
+        "--json",
+    ];
+    let scores = hemiola(at.path(), &arguments).succeeded().json();
+    assert!(
+        scores["mean"]["F-measure"].as_f64().unwrap() > 0.85,
+        "{scores}"
+    );
 }
 
 #[test]

@@ -70,6 +70,10 @@ impl Default for MusicCnnConfig {
     }
 }
 
+/// Frames to either side of a frame that its logits depend on, with `output = "frame"`: one of each 3×3 convolution, three of
+/// the wide one.
+pub const FRAME_CONTEXT: usize = 5;
+
 impl MusicCnnConfig {
     /// Refuses impossible sizes with a message that names the field.
     pub fn validate(&self) -> Result<()> {

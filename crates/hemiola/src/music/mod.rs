@@ -2,11 +2,13 @@
 
 pub mod chord_graph;
 mod note;
+mod onset;
 mod piano_roll;
 mod pitch_class_set;
 mod quantized;
 
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
+pub use onset::{Onset, SAME_ONSET_S, joined_onsets};
 pub use piano_roll::{BINARY_VELOCITY, FrameGrid, Keys, PhraseShape, PianoRoll, RollOptions};
 pub use pitch_class_set::{N_PITCH_CLASSES, PitchClassSet};
 pub use quantized::{QuantizedNote, separated};

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::features::{ConstantQConfig, FrontEnd, MelConfig};
 use crate::models::harmonic_cnn::{HarmonicCnn, HarmonicCnnConfig};
 use crate::models::music_cnn::{MusicCnn, MusicCnnConfig, MusicCnnOutput, Output};
+use crate::tasks::peak_picking::PeakPickingConfig;
 
 /// Seconds of a clip where nothing else is said.
 pub const CLIP_S: f64 = 3.0;
@@ -58,6 +59,9 @@ pub struct ClassifierConfig<F> {
     pub clip_s: f64,
     #[serde(default = "F::classifiers")]
     pub features: F,
+    /// How onsets are picked, of a model whose one class is the onset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onsets: Option<PeakPickingConfig>,
 }
 
 fn default_clip_s() -> f64 {
@@ -76,6 +80,7 @@ impl<F: ClassifierFrontEnd> Default for ClassifierConfig<F> {
             temperature: 1.0,
             clip_s: CLIP_S,
             features: F::classifiers(),
+            onsets: None,
         }
     }
 }

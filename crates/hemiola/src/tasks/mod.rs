@@ -6,6 +6,8 @@ pub mod classify_events;
 pub mod embed;
 pub mod infill;
 pub mod note_decoding;
+pub mod onsets;
+pub mod peak_picking;
 pub mod perform;
 pub mod phrases;
 pub mod sampling;

@@ -7,6 +7,7 @@ mod contrastive;
 mod finetune;
 pub mod loader;
 pub mod objective;
+mod onsets;
 mod preset;
 mod quiet;
 pub mod recipe;
@@ -23,6 +24,7 @@ pub use classifier::{ClassifierRecipe, LabelReport, Mixing, measure};
 pub use clips::{ClipsData, LabelledData, Reference};
 pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
 pub use finetune::FineTuning;
+pub use onsets::{OnsetData, OnsetLoss, OnsetRecipe};
 pub use recipe::Recipe;
 pub use transfer::Transfer;
 

@@ -36,7 +36,15 @@ pub trait Objective: Clone + Debug + Send + Sync + 'static {
 
     /// Measures the model, without its training behaviour, on part of the dev set.
     fn evaluate(&self, model: &Self::Model, dev: &Self::Dev, device: &Device) -> Scalars;
+
+    /// The task's settings that suit weights with these scores on the dev set, where they are not the recipe's.
+    fn tuned(&self, _task: &Task<Self>, _dev: &BTreeMap<&'static str, f64>) -> Option<Task<Self>> {
+        None
+    }
 }
+
+/// Settings of what an objective's model is for.
+pub type Task<O> = <<O as Objective>::Model as Architecture>::Task;
 
 /// A loss and its parts.
 #[derive(Debug, Clone)]
@@ -73,7 +81,7 @@ pub struct Lesson<O: Objective> {
     pub run: RunConfig,
     pub objective: O,
     pub model: <O::Model as Architecture>::Config,
-    pub task: <O::Model as Architecture>::Task,
+    pub task: Task<O>,
     pub card: Card,
     /// By which the best weights are chosen.
     pub score: Score,
@@ -251,8 +259,10 @@ pub fn train_from<O: Objective>(
                           folder: &Path| {
         let mut card = card.clone();
         card.figures = figures(dev);
+        let tuned = learning.objective.tuned(&task, dev);
+        let task = tuned.as_ref().unwrap_or(&task);
         let precision = Precision::Float16;
-        checkpoint::save(folder, &learning.model, &model, &task, &card, precision)
+        checkpoint::save(folder, &learning.model, &model, task, &card, precision)
     };
     let job = Job {
         run,

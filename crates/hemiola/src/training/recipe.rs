@@ -16,7 +16,7 @@ use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
 use crate::training::symbolic::music_vae::MusicVaeRecipe;
 use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
-use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe};
+use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe, OnsetRecipe};
 
 /// What a recipe trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,7 @@ pub enum Recipe {
     MusicVae(Box<MusicVaeRecipe>),
     ChordProgressionGnn(Box<ChordProgressionRecipe>),
     MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
+    MusicCnnOnsets(Box<OnsetRecipe>),
     HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
     RealTimeMusicRnn(Box<ChromaRecipe>),
     ContrastiveEncoder(Box<ContrastiveRecipe>),
@@ -192,6 +193,7 @@ impl Recipe {
             Recipe::MusicVae(recipe) => recipe.as_ref(),
             Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
             Recipe::MusicCnn(recipe) => recipe.as_ref(),
+            Recipe::MusicCnnOnsets(recipe) => recipe.as_ref(),
             Recipe::HarmonicCnn(recipe) => recipe.as_ref(),
             Recipe::RealTimeMusicRnn(recipe) => recipe.as_ref(),
             Recipe::ContrastiveEncoder(recipe) => recipe.as_ref(),

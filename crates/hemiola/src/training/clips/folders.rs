@@ -59,7 +59,7 @@ pub(super) fn is_hidden(path: &Path) -> bool {
 }
 
 /// The recordings below a folder, sorted.
-pub(super) fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(in crate::training) fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = WalkDir::new(folder)
         .follow_links(true)
@@ -79,14 +79,15 @@ pub(super) fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-pub(super) fn name_below(root: &Path, path: &Path) -> String {
+/// The path below a folder, with `/` between its parts.
+pub(in crate::training) fn name_below(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")
 }
 
 /// The first few, and how many more there are.
-pub(super) fn first_of(what: &[String]) -> String {
+pub(in crate::training) fn first_of(what: &[String]) -> String {
     let named = what[..what.len().min(NAMED)].join("; ");
     match what.len().saturating_sub(NAMED) {
         0 => named,
@@ -95,13 +96,13 @@ pub(super) fn first_of(what: &[String]) -> String {
 }
 
 /// A recording by its path below the folder.
-type NamedClip = (String, Clip);
+pub(in crate::training) type NamedClip = (String, Clip);
 
 /// Each file's recording, where it can be read, and a sentence about those that cannot.
 ///
 /// # Errors
 /// When none can be read.
-pub(super) fn decode(
+pub(in crate::training) fn decode(
     root: &Path,
     files: &[PathBuf],
     sample_rate: u32,

@@ -19,7 +19,7 @@ use crate::features::FrontEnd;
 use crate::tasks::classify::CLIP_S;
 use crate::training::run::step_seed;
 
-pub(super) use folders::read_folder;
+pub(super) use folders::{audio_files, decode, first_of, name_below, read_folder};
 pub use labelled::{LabelledClip, LabelledData, Reference};
 pub(super) use labelled::{LabelledClips, measured_by};
 pub(super) use split::split;
