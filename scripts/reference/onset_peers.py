@@ -4,15 +4,20 @@
     python scripts/reference/onset_peers.py madmom RECORDINGS OUT
     hemiola evaluate onset RECORDINGS OUT
 
-Needs librosa (spectral flux and its default peak picking), or madmom (the convolutional network of Schlüter and Böck,
-"Improved Musical Onset Detection with Convolutional Neural Networks", ICASSP 2014, and the peak picking of its program
-CNNOnsetDetector). Both run with the settings that they are published with; nothing is tuned.
+Needs librosa (spectral flux and its default peak picking), or madmom with soundfile and scipy (the convolutional network of
+Schlüter and Böck, "Improved Musical Onset Detection with Convolutional Neural Networks", ICASSP 2014, and the peak picking
+of its program CNNOnsetDetector). Both run with the settings that they are published with; nothing is tuned.
+
+madmom 0.16.1 does not build with current pip, numpy and Python. What does: Python 3.11, numpy 1.23.5, scipy 1.10.1 and
+Cython 0.29, its main branch on GitHub with the folder madmom/models of the release, built with --no-build-isolation. Its
+models are under CC BY-NC-SA 4.0.
 """
 
 import argparse
 import time
 from pathlib import Path
 
+MADMOM_RATE = 44100
 ENDINGS = {".wav", ".flac", ".mp3", ".ogg", ".m4a"}
 
 
@@ -27,16 +32,22 @@ def librosa_detector():
 
 
 def madmom_detector():
+    import numpy
+    import soundfile
     from madmom.audio.signal import Signal
     from madmom.features.onsets import CNNOnsetProcessor, OnsetPeakPickingProcessor
+    from scipy.signal import resample_poly
 
     activations = CNNOnsetProcessor()
     # As the program CNNOnsetDetector sets it.
     pick = OnsetPeakPickingProcessor(threshold=0.54, smooth=0.05, fps=100)
 
     def detect(path):
-        signal = Signal(str(path), sample_rate=44100, num_channels=1)
-        return pick(activations(signal)), len(signal) / signal.sample_rate
+        samples, rate = soundfile.read(path, always_2d=True)
+        mono = resample_poly(samples.mean(axis=1), MADMOM_RATE, rate)
+        # Its spectra are of 16-bit numbers.
+        mono = (mono.clip(-1, 1) * 32767).astype(numpy.int16)
+        return pick(activations(Signal(mono, sample_rate=MADMOM_RATE, num_channels=1))), len(samples) / rate
 
     return detect
 
