@@ -221,3 +221,37 @@ fn checkpoints_keep_how_onsets_are_picked() {
     );
     fault(&["task.onsets", "threshold is 2"]);
 }
+
+/// Decaying tones at known times, with noise 40 dB below.
+#[cfg(feature = "bundled-weights")]
+#[test]
+fn the_built_in_model_finds_struck_tones() {
+    let times: Vec<f64> = (0..16).map(|i| 0.4 + 0.31 * f64::from(i)).collect();
+    let mut noise = 1u32;
+    let mut samples: Vec<f32> = (0..6 * RATE)
+        .map(|_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            0.003 * (f64::from(noise) / f64::from(u32::MAX) - 0.5) as f32
+        })
+        .collect();
+    for (i, &time_s) in times.iter().enumerate() {
+        let hz = 110.0 * 2f64.powf(f64::from(i as u8 % 7) / 4.0);
+        let first = (time_s * f64::from(RATE)) as usize;
+        for (k, sample) in samples[first..].iter_mut().enumerate() {
+            let t = k as f64 / f64::from(RATE);
+            let tone: f64 = (1..=6)
+                .map(|h| (std::f64::consts::TAU * hz * f64::from(h) * t).sin() / f64::from(h))
+                .sum();
+            *sample += (0.2 * tone * (-6.0 * t).exp()) as f32;
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("struck.wav");
+    write_wav(&file, &samples, 1, RATE, WavFormat::Int16).unwrap();
+    let detector = OnsetDetector::bundled("onsets").unwrap();
+    let mut stream = AudioStream::open(&file, detector.sample_rate()).unwrap();
+    let found = detector.detect(&mut stream, |_| {}).unwrap();
+    let found: Vec<f64> = found.iter().map(|onset| onset.time_s).collect();
+    let scores = hemiola::evaluation::onset::evaluate(&times, &found);
+    assert!(scores.f_measure >= 0.95, "{scores:?}: {found:?}");
+}
