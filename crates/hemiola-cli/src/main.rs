@@ -4,6 +4,7 @@ mod attribute;
 mod augment;
 mod data;
 mod evaluate;
+mod features;
 mod infill;
 mod inputs;
 mod interpolate;
@@ -55,6 +56,8 @@ enum Verb {
     Attribute(attribute::Args),
     /// Vary a recording: pitch, length, mix, room, equaliser, noise, level (WAV)
     Augment(augment::Args),
+    /// Show what a classifier hears of a recording: its spectrogram, its layers, its filters (SVG, PNG, NPY)
+    Features(features::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Score estimates against references with the metrics of mir_eval
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Verb::Vary(args) => vary::run(args),
         Verb::Attribute(args) => attribute::run(args),
         Verb::Augment(args) => augment::run(&args),
+        Verb::Features(args) => features::run(&args),
         Verb::Train(args) => train::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),
