@@ -5,6 +5,7 @@ mod augment;
 mod batch;
 mod data;
 mod evaluate;
+mod features;
 mod finetune;
 mod infill;
 mod inputs;
@@ -64,6 +65,8 @@ enum Verb {
     Attribute(attribute::Args),
     /// Vary a recording: pitch, length, mix, room, equaliser, noise, level (WAV)
     Augment(augment::Args),
+    /// Show what a classifier hears of a recording: its spectrogram, its layers, its filters (SVG, PNG, NPY)
+    Features(features::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Teach a trained classifier your own labels
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Verb::Vary(args) => vary::run(args),
         Verb::Attribute(args) => attribute::run(args),
         Verb::Augment(args) => augment::run(&args),
+        Verb::Features(args) => features::run(&args),
         Verb::Train(args) => train::run(args),
         Verb::Finetune(args) => finetune::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

@@ -9,6 +9,7 @@ use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
     size_text,
 };
+use hemiola::tasks::features::FeatureExtractor;
 use hemiola::tasks::infill::Infiller;
 use hemiola::tasks::onsets::OnsetDetector;
 use hemiola::tasks::perform::Performer;
@@ -152,6 +153,12 @@ pub fn open_infiller(name: &str) -> Result<Infiller> {
 pub fn open_phrase_space(name: &str) -> Result<PhraseSpace> {
     let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
     PhraseSpace::new(model, task).with_context(|| format!("model {name}"))
+}
+
+/// The classifier of that name, or in that folder, to look into.
+pub fn open_feature_extractor(name: &str) -> Result<FeatureExtractor> {
+    FeatureExtractor::new(&open(name)?, &hemiola::Device::flex())
+        .with_context(|| format!("model {name}"))
 }
 
 pub fn run(args: Args) -> Result<Outcome> {

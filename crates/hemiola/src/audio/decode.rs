@@ -37,7 +37,7 @@ const TRUNCATION_TOLERANCE_S: f64 = 0.1;
 /// Sample `n` of all that [`next_block`](Self::next_block) yields is the recording at `n / sample_rate` seconds: encoder delay is trimmed where the container states it,
 /// and damaged packets become silence, so that what follows keeps its time.
 pub struct AudioStream {
-    name: PathBuf,
+    pub(super) name: PathBuf,
     container: Box<dyn FormatReader>,
     codec: Codec,
     resampler: Resampler,

@@ -3,6 +3,7 @@
 mod codec;
 mod damage;
 mod decode;
+mod excerpt;
 mod mp4;
 pub mod render;
 mod resample;

@@ -116,6 +116,14 @@ impl MelConfig {
         }
     }
 
+    /// Where a band's triangle peaks, Hz.
+    pub fn center_hz(&self, band: usize) -> f64 {
+        let lowest = self.scale.hz_to_mel(self.fmin);
+        let highest = self.scale.hz_to_mel(self.fmax);
+        let step = (highest - lowest) / (self.n_mels + 1) as f64;
+        self.scale.mel_to_hz(lowest + step * (band + 1) as f64)
+    }
+
     /// Where the triangles begin, peak and end, Hz: n_mels + 2 points at equal distances in mel.
     ///
     /// librosa spaces them in double precision. torchaudio does so in single precision, from either end to the middle

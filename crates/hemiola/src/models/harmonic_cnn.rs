@@ -130,24 +130,38 @@ pub struct HarmonicCnn {
     classifier: Linear,
 }
 
+/// What the layers found, for display; [batch, channels, frequency, time].
+#[derive(Debug, Clone)]
+pub struct HarmonicCnnFeatures {
+    /// The input, of one channel.
+    pub spectrogram: Tensor<4>,
+    /// The input as each harmonic's filter reads it, one channel for each.
+    pub harmonics: Tensor<4>,
+    /// All harmonics combined. Row r and frame t are made of the four bins from 2·r and the four frames from 2·t on.
+    pub combined: Tensor<4>,
+}
+
 impl HarmonicCnn {
     /// Logits [batch, n_classes] of log-magnitude constant-Q spectrograms [batch, n_bins, time].
     ///
     /// # Panics
     /// On shapes that [`Self::validate_input`] refuses.
     pub fn forward(&self, log_cqt: Tensor<3>) -> Tensor<2> {
-        self.validate_input(log_cqt.dims())
-            .unwrap_or_else(|error| panic!("{error}"));
-        let filters = self.harmonic_filters.val().squeeze_dims::<2>(&[1, 3]);
-        let harmonics = filter_bank(log_cqt, filters);
-        let stacks = self
-            .harmonic_conv
-            .iter()
-            .zip(harmonics)
-            .map(|(block, x)| conv_block(block, x.unsqueeze_dim(3), [2, 2]))
-            .collect();
-        let x = conv_block(&self.combine, Tensor::cat(stacks, 3), [1, 1]);
-        self.classifier.forward(average(x))
+        let harmonics = self.harmonics(log_cqt);
+        self.classifier.forward(average(self.combined(harmonics)))
+    }
+
+    /// What each layer makes of log-magnitude constant-Q spectrograms [batch, n_bins, time].
+    ///
+    /// # Panics
+    /// On shapes that [`Self::validate_input`] refuses.
+    pub fn extract_features(&self, log_cqt: Tensor<3>) -> HarmonicCnnFeatures {
+        let harmonics = self.harmonics(log_cqt.clone());
+        HarmonicCnnFeatures {
+            spectrogram: log_cqt.unsqueeze_dim(1),
+            harmonics: Tensor::stack(harmonics.clone(), 1),
+            combined: self.combined(harmonics).permute([0, 3, 1, 2]),
+        }
     }
 
     /// Refuses spectrograms that the model cannot read; the shape is [batch, n_bins, time].
@@ -171,9 +185,33 @@ impl HarmonicCnn {
         self.harmonic_filters.val()
     }
 
+    /// The tap of a harmonic's filter that reads the bin it answers for.
+    pub fn centre_tap(&self) -> usize {
+        centre(self.n_bins())
+    }
+
     /// The PyTorch name of a parameter of this module.
     pub fn torch_name(path: &str) -> String {
         path.replace("classifier.", "classifier.2.")
+    }
+
+    /// What each harmonic's filter makes of spectrograms [batch, n_bins, time]: one of the same shape for each.
+    fn harmonics(&self, log_cqt: Tensor<3>) -> Vec<Tensor<3>> {
+        self.validate_input(log_cqt.dims())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let filters = self.harmonic_filters.val().squeeze_dims::<2>(&[1, 3]);
+        filter_bank(log_cqt, filters)
+    }
+
+    /// [batch, frequency, time, combined]; both axes are halved after the convolutions took 2 off them.
+    fn combined(&self, harmonics: Vec<Tensor<3>>) -> Tensor<4> {
+        let stacks = self
+            .harmonic_conv
+            .iter()
+            .zip(harmonics)
+            .map(|(block, x)| conv_block(block, x.unsqueeze_dim(3), [2, 2]))
+            .collect();
+        conv_block(&self.combine, Tensor::cat(stacks, 3), [1, 1])
     }
 }
 

@@ -203,6 +203,8 @@ pub struct MusicCnnFeatures {
     /// Of the wide filters.
     pub temporal: Tensor<4>,
     pub conv3: Tensor<4>,
+    /// Of a clip with `pooling = "attention"`: how much each frame of `conv3` counts, [batch, time]; sums to 1.
+    pub attention: Option<Tensor<2>>,
 }
 
 impl MusicCnn {
@@ -245,15 +247,25 @@ impl MusicCnn {
     /// On shapes that [`Self::validate_input`] refuses.
     pub fn extract_features(&self, log_mel: Tensor<3>) -> MusicCnnFeatures {
         let spectrogram = log_mel.clone().unsqueeze_dim(1);
-        let [conv1, harmonic, temporal, conv3] =
-            self.layers(log_mel).map(|x| x.permute([0, 3, 1, 2]));
+        let layers = self.layers(log_mel);
+        let attention = match self.output {
+            Output::Clip => self.read_out(layers[3].clone()).1,
+            Output::Frame => None,
+        };
+        let [conv1, harmonic, temporal, conv3] = layers.map(|x| x.permute([0, 3, 1, 2]));
         MusicCnnFeatures {
             spectrogram,
             conv1,
             harmonic,
             temporal,
             conv3,
+            attention,
         }
+    }
+
+    /// The tall filters, [channels\[1\], channels\[0\], 12, 1].
+    pub fn harmonic_filters(&self) -> Tensor<4> {
+        self.conv2_harmonic.0.weight.val()
     }
 
     /// Refuses spectrograms that the model cannot read; the shape is [batch, n_mels, time].

@@ -56,9 +56,10 @@ impl Colour {
     }
 }
 
-/// Colours for numbers, perceptually uniform: equal steps of a value look equal. Light is high.
+/// Colours for numbers: equal steps of a value look equal. Where one end is the low one, light is high.
 ///
-/// Source: N. Smith and S. van der Walt, matplotlib's colour maps (CC0), here at every tenth.
+/// Source: N. Smith and S. van der Walt, matplotlib's colour maps (CC0), here at every tenth; C. Brewer, ColorBrewer's
+/// RdBu of eleven colours (Apache 2.0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColourScale {
     /// Dark violet over green to yellow.
@@ -66,6 +67,8 @@ pub enum ColourScale {
     Viridis,
     /// Black over purple to pale yellow.
     Magma,
+    /// Blue below, nearly white in the middle, red above, for numbers on both sides of 0.
+    BlueRed,
 }
 
 const VIRIDIS: [u32; 11] = [
@@ -76,6 +79,10 @@ const MAGMA: [u32; 11] = [
     0x000004, 0x140e36, 0x3b0f70, 0x641a80, 0x8c2981, 0xb5367a, 0xde4968, 0xf76f5c, 0xfe9f6d,
     0xfece91, 0xfcfdbf,
 ];
+const BLUE_RED: [u32; 11] = [
+    0x053061, 0x2166ac, 0x4393c3, 0x92c5de, 0xd1e5f0, 0xf7f7f7, 0xfddbc7, 0xf4a582, 0xd6604d,
+    0xb2182b, 0x67001f,
+];
 
 impl ColourScale {
     /// The colour of a value from 0 to 1; values outside have the colour of the nearer end.
@@ -83,6 +90,7 @@ impl ColourScale {
         let tenths = match self {
             Self::Viridis => &VIRIDIS,
             Self::Magma => &MAGMA,
+            Self::BlueRed => &BLUE_RED,
         };
         let place = value.clamp(0.0, 1.0) * (tenths.len() - 1) as f64;
         let below = (place as usize).min(tenths.len() - 2);

@@ -3,7 +3,7 @@ use super::colour::ColourScale;
 use super::frame::{MARGIN, Side, TICK_SIZE, draw_frame, draw_title, title_height};
 use super::matrix::{Matrix, Reduction};
 use super::picture::{Picture, Rect};
-use super::raster::encode_indexed;
+use super::shades::Shades;
 use super::text::fitted;
 use crate::error::{Error, Result};
 
@@ -36,10 +36,10 @@ pub struct HeatMapOptions {
 }
 
 const BAR_SPACE: f64 = 20.0;
-const BAR_WIDTH: f64 = 14.0;
+pub(super) const BAR_WIDTH: f64 = 14.0;
 /// Room for the text of a tick, in pixels along its axis.
-const TEXT_ROOM: f64 = 64.0;
-const LINE_ROOM: f64 = TICK_SIZE + 2.0;
+pub(super) const TEXT_ROOM: f64 = 64.0;
+pub(super) const LINE_ROOM: f64 = TICK_SIZE + 2.0;
 /// Room for names of cells, in pixels across their axis.
 const NAME_LENGTH: f64 = 140.0;
 
@@ -52,14 +52,14 @@ pub fn heat_map(title: &str, matrix: Matrix, options: &HeatMapOptions) -> Result
     let columns = matrix.columns().min(width);
     let rows = matrix.rows().min(height);
     let cells = matrix.reduced(rows, columns, options.reduction);
-    let (low, high) = range(&cells, options.range)?;
+    let shades = shades(options.scale, &cells, options.range)?;
 
     let bottom = bottom_side(&options.columns, matrix.columns(), width as f64)?;
     let left = left_side(options, matrix.rows(), height as f64)?;
     let most_shades = (height as f64 / (3.0 * LINE_ROOM)).min(10.0) as usize;
     let bar_side = Side {
         label: options.value_label.clone(),
-        ticks: number_ticks(low, high, most_shades)?,
+        ticks: number_ticks(shades.low, shades.high, most_shades)?,
         upwards: false,
     };
     let frame = Rect {
@@ -80,22 +80,11 @@ pub fn heat_map(title: &str, matrix: Matrix, options: &HeatMapOptions) -> Result
     );
     draw_title(&mut picture, frame.x, title);
 
-    let palette = std::array::from_fn(|i| options.scale.colour(i as f64 / 255.0));
-    let index = |value: &f32| ((f64::from(*value) - low) / (high - low) * 255.0).round() as u8;
-    let lines = cells.chunks_exact(columns);
-    let indices: Vec<u8> = match options.first_row {
-        FirstRow::Top => lines.flatten().map(index).collect(),
-        FirstRow::Bottom => lines.rev().flatten().map(index).collect(),
-    };
-    picture.image(frame, encode_indexed(columns, &indices, &palette)?);
-    let shades: Vec<u8> = (0..=u8::MAX).rev().collect();
-    picture.image(bar, encode_indexed(1, &shades, &palette)?);
-    for outlined in [frame, bar] {
-        draw_frame(&mut picture, outlined);
-    }
+    shades.draw_cells(&mut picture, frame, &cells, columns, options.first_row)?;
+    draw_frame(&mut picture, frame);
     bottom.draw_bottom(&mut picture, frame);
     left.draw_left(&mut picture, frame);
-    bar_side.draw_right(&mut picture, bar);
+    shades.draw_bar(&mut picture, bar, &bar_side)?;
     Ok(picture)
 }
 
@@ -130,23 +119,14 @@ fn side(cells: usize, least: usize, most: usize, axis: &Axis) -> usize {
     cells * least.div_ceil(cells).max(if named { line } else { 1 })
 }
 
-fn range(cells: &[f32], given: Option<(f32, f32)>) -> Result<(f64, f64)> {
+fn shades(scale: ColourScale, cells: &[f32], given: Option<(f32, f32)>) -> Result<Shades> {
     let Some((low, high)) = given else {
         let least = cells.iter().copied().fold(f32::INFINITY, f32::min);
         let most = cells.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let (low, high) = (f64::from(least), f64::from(most));
-        // One value alone is the lower end.
-        return Ok((
-            low,
-            if low < high {
-                high
-            } else {
-                low + low.abs().max(1.0)
-            },
-        ));
+        return Ok(Shades::new(scale, least.into(), most.into()));
     };
     if low.is_finite() && high.is_finite() && low < high {
-        return Ok((low.into(), high.into()));
+        return Ok(Shades::new(scale, low.into(), high.into()));
     }
     Err(Error::config(format!(
         "colours from {low} to {high}; expected two numbers, the second above the first"

@@ -69,6 +69,11 @@ impl<'a> Matrix<'a> {
         Some(*value)
     }
 
+    /// The values, row by row.
+    pub(super) fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
     /// Row by row with at most so many rows and columns, each of the cells that fall into it.
     pub(super) fn reduced(&self, rows: usize, columns: usize, reduction: Reduction) -> Vec<f32> {
         let mut reduced = Vec::with_capacity(rows * columns);

@@ -1,4 +1,4 @@
-//! Pictures: notes over time, matrices in colour, attention. Written as SVG, or as PNG drawn from that SVG.
+//! Pictures: notes over time, matrices in colour, attention, what networks hear. Written as SVG, or as PNG drawn from that SVG.
 //!
 //! ```
 //! use hemiola::{music::Note, plot};
@@ -13,19 +13,24 @@
 mod attention;
 mod axis;
 mod colour;
+mod features;
 mod frame;
+mod frequency;
 mod heat_map;
 mod legend;
 mod matrix;
+mod panels;
 mod piano_roll;
 mod picture;
 mod raster;
+mod shades;
 mod svg;
 mod text;
 
 pub use attention::attention_map;
 pub use axis::{Axis, Ticks};
 pub use colour::{Colour, ColourScale};
+pub use features::{FeatureSheet, FilterRows, LayerMaps, Patch, StepCurve, feature_picture};
 pub use heat_map::{FirstRow, HeatMapOptions, heat_map};
 pub use matrix::{Matrix, Reduction};
 pub use piano_roll::{MarkedRange, NoteLayer, PianoRollOptions, piano_roll};

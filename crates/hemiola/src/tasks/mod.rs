@@ -4,6 +4,7 @@ pub mod chroma;
 pub mod classify;
 pub mod classify_events;
 pub mod embed;
+pub mod features;
 pub mod infill;
 pub mod note_decoding;
 pub mod onsets;
