@@ -116,7 +116,7 @@ pub fn run(args: Args) -> Result<Outcome> {
 const ONSETS: Endings = Endings {
     known: &["pedal.tsv", "txt", "tsv", "csv", "json", "mid", "midi"],
     left_out: &["pedal.tsv"],
-    begins_well: |_| true,
+    begins_well: |path| formats::begins_as_onsets(path),
 };
 
 const SERIES: Endings = Endings {

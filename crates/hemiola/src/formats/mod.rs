@@ -12,7 +12,7 @@ pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
 };
 pub use npy::{encode_npy, write_npy};
-pub use onsets::{OnsetFormat, OnsetList, read_onsets};
+pub use onsets::{OnsetFormat, OnsetList, begins_as_onsets, read_onsets};
 pub use series::{read_events, read_pitch_series};
 pub(crate) use toml_text::parse_toml;
 #[cfg(feature = "neural")]

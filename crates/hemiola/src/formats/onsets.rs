@@ -154,6 +154,23 @@ fn read_csv(path: &Path) -> Result<Vec<f64>> {
     Ok(times_s)
 }
 
+/// Whether a file begins as a list of onsets or of notes; what cannot be read does, so that reading it tells why.
+pub fn begins_as_onsets(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
+    if begins_as_notes(path) {
+        return true;
+    }
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return true;
+    };
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    first.is_none_or(|line| {
+        let cell = line.split([',', '\t', ' ']).next().unwrap_or_default();
+        line == CSV_HEADER || line.starts_with('{') || cell.parse::<f64>().is_ok()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,8 +182,24 @@ mod tests {
         OnsetList {
             model: Some("onsets".into()),
             version: Some("1.2.3".into()),
-            onsets: vec![onset(0.25, 0.5), onset(1.234_56, 0.987_65)],
+            onsets: vec![onset(0.25, 0.5), onset(1.234_56, 0.987_68)],
         }
+    }
+
+    #[test]
+    fn a_table_of_something_else_does_not_begin_as_onsets() {
+        let at = tempfile::tempdir().unwrap();
+        let begins = |name: &str, text: &str| {
+            let path = at.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            begins_as_onsets(&path)
+        };
+        assert!(begins("a.txt", "# seconds\n0.25\n"));
+        assert!(begins("b.txt", ""));
+        assert!(begins("c.csv", "time_s,strength\n0.25,0.5\n"));
+        assert!(begins("d.tsv", "0.5\t1.0\n"));
+        assert!(!begins("index.csv", "file,title\na.flac,x\n"));
+        assert!(begins_as_onsets(at.path().join("none.txt")));
     }
 
     #[test]
