@@ -40,7 +40,7 @@ fn task() -> ClassifierConfig<MelConfig> {
         },
         onsets: Some(PeakPickingConfig {
             // Random weights are sure of nothing.
-            threshold: 0.02,
+            threshold: 0.0005,
             pre_avg_s: 0.1,
             post_avg_s: 0.05,
             ..PeakPickingConfig::default()

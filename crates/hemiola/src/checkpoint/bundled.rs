@@ -38,6 +38,7 @@ macro_rules! built_in {
 #[cfg(feature = "bundled-weights")]
 const MODELS: &[Bundled] = &[
     built_in!("piano"),
+    built_in!("instruments"),
     built_in!("onsets"),
     built_in!("performer"),
     built_in!("bert"),
