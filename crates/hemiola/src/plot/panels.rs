@@ -9,6 +9,7 @@ use super::heat_map::{BAR_WIDTH, FirstRow, LINE_ROOM, TEXT_ROOM};
 use super::matrix::Reduction;
 use super::picture::{Anchor, Paint, Picture, Rect, TextStyle};
 use super::shades::Shades;
+use super::text::text_width;
 use crate::error::Result;
 
 /// Where every panel begins: room for its axis at the left.
@@ -28,6 +29,7 @@ const LONGEST_BAR: f64 = 256.0;
 /// Room of names of frequencies: those of a high panel may stand closer.
 const FREQUENCY_ROOM: [f64; 2] = [10.0, 13.0];
 const HIGH: f64 = 200.0;
+const FREQUENCY: &str = "frequency (Hz)";
 
 /// A picture that grows downwards.
 pub(super) struct Panels<'a> {
@@ -83,8 +85,12 @@ impl Panels<'_> {
                 }
             }));
         }
+        let label = match text_width(FREQUENCY, LABEL_SIZE) <= group.height {
+            true => FREQUENCY,
+            false => "Hz",
+        };
         let side = Side {
-            label: "frequency (Hz)".to_owned(),
+            label: label.to_owned(),
             ticks,
             upwards: false,
         };
