@@ -98,7 +98,6 @@ impl Clip {
     }
 
     /// Number of samples, 1 or more.
-    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.samples.len()
     }

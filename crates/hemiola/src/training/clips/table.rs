@@ -1,6 +1,6 @@
 //! A table of recordings: CSV with a header.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
 
 use super::folders::first_of;
@@ -108,21 +108,26 @@ impl Table {
         for row in self.rows {
             let told = format!("line {}: {}", row.line, row.file);
             let path = root.join(&row.file);
-            if entries.contains_key(&row.file) {
-                twice.push(told);
-            } else if row.file.is_empty() || !path.is_file() {
+            let place = match entries.entry(row.file) {
+                btree_map::Entry::Occupied(_) => {
+                    twice.push(told);
+                    continue;
+                }
+                btree_map::Entry::Vacant(place) => place,
+            };
+            if place.key().is_empty() || !path.is_file() {
                 gone.push(told);
             } else if row.tags.is_empty() {
                 bare.push(told);
             } else {
-                let entry = Entry {
+                let name = place.key().clone();
+                place.insert(Entry {
                     path,
-                    name: row.file.clone(),
+                    name,
                     labels: row.tags,
                     group: row.group,
                     side: row.side,
-                };
-                entries.insert(row.file, entry);
+                });
             }
         }
         for (what, rows) in [
