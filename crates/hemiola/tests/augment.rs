@@ -26,21 +26,6 @@ fn tone(hz: f64, seconds: f64) -> Vec<f32> {
         .collect()
 }
 
-fn nothing() -> WaveformAugment {
-    WaveformAugment {
-        room_probability: 0.0,
-        equaliser_probability: 0.0,
-        tilt_probability: 0.0,
-        high_pass_probability: 0.0,
-        low_pass_probability: 0.0,
-        noise_probability: 0.0,
-        compression_probability: 0.0,
-        clipping_probability: 0.0,
-        gain_probability: 0.0,
-        ..WaveformAugment::default()
-    }
-}
-
 #[test]
 fn filters_have_the_gains_of_the_cookbook() {
     let gain = |shape, at| Biquad::new(shape, 1000.0, RATE).gain_db(at, RATE);
@@ -224,15 +209,15 @@ fn the_direct_sound_stays_in_time_through_everything() {
 }
 
 #[test]
-fn gain_alone_is_exact_and_nothing_is_nothing() {
+fn gain_alone_is_exact_and_nothing_is_changed() {
     let clean = tone(300.0, 0.5);
     let mut same = clean.clone();
-    nothing().apply(&mut same, RATE, &mut rng(5));
+    WaveformAugment::none().apply(&mut same, RATE, &mut rng(5));
     assert_eq!(clean, same);
     let halved = WaveformAugment {
         gain_probability: 1.0,
         gain_db: [-6.0206, -6.0206],
-        ..nothing()
+        ..WaveformAugment::none()
     };
     halved.apply(&mut same, RATE, &mut rng(5));
     assert!(
@@ -248,7 +233,7 @@ fn clipping_bounds_peaks_and_keeps_what_is_soft() {
     let clip = WaveformAugment {
         clipping_probability: 1.0,
         clipping_db: [6.0, 6.0],
-        ..nothing()
+        ..WaveformAugment::none()
     };
     let clean = tone(300.0, 0.5);
     let mut clipped = clean.clone();
@@ -415,7 +400,7 @@ fn a_shortened_clip_goes_round() {
         stretch_probability: 1.0,
         stretch_factor: [0.5, 0.5],
         mix_probability: 0.0,
-        waveform: nothing(),
+        waveform: WaveformAugment::none(),
         ..ClipAugment::default()
     };
     let clip = tone(220.0, 1.0);

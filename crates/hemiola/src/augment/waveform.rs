@@ -82,6 +82,22 @@ type Rooms = Arc<Vec<Convolver>>;
 static ROOMS: Mutex<BTreeMap<String, Rooms>> = Mutex::new(BTreeMap::new());
 
 impl WaveformAugment {
+    /// Leaves everything as it is.
+    pub fn none() -> Self {
+        Self {
+            room_probability: 0.0,
+            equaliser_probability: 0.0,
+            tilt_probability: 0.0,
+            high_pass_probability: 0.0,
+            low_pass_probability: 0.0,
+            noise_probability: 0.0,
+            compression_probability: 0.0,
+            clipping_probability: 0.0,
+            gain_probability: 0.0,
+            ..Self::default()
+        }
+    }
+
     /// # Errors
     /// When a probability is not from 0 to 1 or a range goes from high to low; the message names it.
     pub fn check(&self) -> Result<()> {

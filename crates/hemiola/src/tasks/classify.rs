@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use burn::module::ModuleDisplay;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{sigmoid, softmax};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -30,12 +29,18 @@ pub enum Target {
 }
 
 impl Target {
-    /// Probabilities [batch, n_labels] of logits, each divided by `temperature` first.
-    pub fn probabilities(self, logits: Tensor<2>, temperature: f64) -> Tensor<2> {
-        let logits = logits / temperature;
+    /// Probabilities of one clip's logits, each divided by `temperature` first.
+    pub fn probabilities(self, logits: &[f32], temperature: f64) -> Vec<f64> {
+        let logits = logits.iter().map(|&logit| f64::from(logit) / temperature);
         match self {
-            Self::Class => softmax(logits, 1),
-            Self::Tags => sigmoid(logits),
+            Self::Tags => logits.map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Self::Class => {
+                let logits: Vec<f64> = logits.collect();
+                let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let powers: Vec<f64> = logits.iter().map(|x| (x - top).exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.into_iter().map(|power| power / sum).collect()
+            }
         }
     }
 }
@@ -265,6 +270,27 @@ impl ClassifierSizes for HarmonicCnnConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logits_are_odds_of_a_class_or_of_each_tag() {
+        let logits = [3f32.ln(), 0.0];
+        let near = |found: Vec<f64>, expected: [f64; 2]| {
+            let pairs = found.iter().zip(expected);
+            assert!(
+                pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6),
+                "{found:?}"
+            );
+        };
+        near(Target::Class.probabilities(&logits, 1.0), [0.75, 0.25]);
+        near(Target::Tags.probabilities(&logits, 1.0), [0.75, 0.5]);
+        // Twice the temperature is the square root of the odds.
+        let odds = 3f64.sqrt();
+        near(
+            Target::Tags.probabilities(&logits, 2.0),
+            [odds / (1.0 + odds), 0.5],
+        );
+        near(Target::Class.probabilities(&[1e4, 0.0], 1.0), [1.0, 0.0]);
+    }
 
     #[test]
     fn what_a_checkpoint_does_not_say_is_the_preset() {

@@ -1,7 +1,6 @@
 //! Spectrograms of several clips at once, as models of clips read them.
 
 use burn::tensor::{Device, Tensor, TensorData};
-
 use rayon::prelude::*;
 
 use crate::features::{FrameExtractor, extract};
@@ -16,13 +15,13 @@ pub(crate) struct Spectrograms {
 impl Spectrograms {
     /// Of samples of one length.
     pub fn of(
-        windows: impl IntoIterator<Item = Vec<f32>>,
+        windows: impl IntoIterator<Item: AsRef<[f32]>>,
         extractor: &mut impl FrameExtractor,
     ) -> Self {
         let mut values = Vec::new();
         let mut shape = [0, extractor.n_bins(), 0];
         for samples in windows {
-            let frames = extract(extractor, &samples);
+            let frames = extract(extractor, samples.as_ref());
             let rows = frames.as_slice();
             for bin in 0..frames.n_bins() {
                 values.extend(rows.iter().skip(bin).step_by(frames.n_bins()));
@@ -36,7 +35,7 @@ impl Spectrograms {
     pub fn of_each<E: FrameExtractor + Clone + Sync>(windows: &[Vec<f32>], extractor: &E) -> Self {
         let parts: Vec<Self> = windows
             .par_iter()
-            .map(|samples| Self::of([samples.clone()], &mut extractor.clone()))
+            .map(|samples| Self::of([samples], &mut extractor.clone()))
             .collect();
         let shape = parts.first().map_or([0; 3], |part| part.shape);
         Self {

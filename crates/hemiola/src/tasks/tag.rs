@@ -112,17 +112,20 @@ impl<C: ClassifierSizes> Listener for Of<C> {
         let Judgement { logits, attention } =
             C::judge(&self.model, spectrograms.to_tensor(&self.device))
                 .expect("models that judge anything but clips are refused");
-        let scores = self
-            .task
-            .target
-            .probabilities(logits, self.task.temperature);
         let rows = |tensor: burn::tensor::Tensor<2>| -> Vec<Vec<f32>> {
             let width = tensor.dims()[1];
             let values: Vec<f32> = tensor.into_data().iter().collect();
             values.chunks(width).map(<[f32]>::to_vec).collect()
         };
         let attention = attention.map_or_else(|| vec![Vec::new(); windows.len()], rows);
-        rows(scores).into_iter().zip(attention).collect()
+        let scores = rows(logits).into_iter().map(|logits| {
+            let scores = self
+                .task
+                .target
+                .probabilities(&logits, self.task.temperature);
+            scores.into_iter().map(|score| score as f32).collect()
+        });
+        scores.zip(attention).collect()
     }
 }
 

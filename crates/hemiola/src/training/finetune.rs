@@ -70,11 +70,10 @@ impl FineTuning {
         let names = checkpoint::tensor_paths(&model).into_iter();
         let trunk: BTreeSet<String> = names
             .filter(|(name, _)| !name.starts_with(C::HEAD))
-            .map(|(name, _)| format!("{}.*", name.split('.').next().unwrap_or(&name)))
-            // A tensor that is not in a layer has no dot in its name.
-            .map(|pattern| match pattern.as_str() {
-                "harmonic_filters.*" => "harmonic_filters".to_owned(),
-                _ => pattern,
+            // A tensor that is in no layer has no dot in its name.
+            .map(|(name, _)| match name.split_once('.') {
+                Some((layer, _)) => format!("{layer}.*"),
+                None => name,
             })
             .collect();
         let trunk: Vec<String> = trunk.into_iter().collect();

@@ -355,18 +355,7 @@ mod tests {
         let decoded = at.path().join("decoded");
         let excerpts = Excerpts::open(&folders, at.path(), RATE, &decoded).unwrap();
         assert_eq!(excerpts.n_samples(), 3 * 2 * u64::from(RATE));
-        let silent = WaveformAugment {
-            room_probability: 0.0,
-            equaliser_probability: 0.0,
-            tilt_probability: 0.0,
-            high_pass_probability: 0.0,
-            low_pass_probability: 0.0,
-            noise_probability: 0.0,
-            compression_probability: 0.0,
-            clipping_probability: 0.0,
-            gain_probability: 0.0,
-            ..WaveformAugment::default()
-        };
+        let silent = WaveformAugment::none();
         let config = MelConfig {
             sample_rate: RATE,
             fmax: 4000.0,

@@ -81,7 +81,8 @@ impl Transfer {
         // A layer is a normalisation's switch, too, which lies beside its tensors.
         let switches: Vec<String> = frozen
             .iter()
-            .filter_map(|path| Some(format!("{}.training", path.rsplit_once('.')?.0)))
+            .filter_map(|path| path.rsplit_once('.'))
+            .map(|(layer, _)| format!("{layer}.training"))
             .collect();
         frozen.extend(switches);
         let until = match self.unfreeze_epoch {
@@ -261,6 +262,37 @@ mod tests {
             after.iter().any(|name| name.starts_with("conv1")),
             "{after:?}"
         );
+    }
+
+    #[test]
+    fn the_longest_pattern_that_fits_sets_the_rate() {
+        let transfer = Transfer {
+            rates: [("conv*", 0.1), ("conv3.*", 0.5), ("attention.2.*", 2.0)]
+                .map(|(pattern, rate)| (pattern.to_owned(), rate))
+                .into(),
+            ..Transfer::default()
+        };
+        let groups = transfer.groups(&model(), &RunConfig::default()).unwrap();
+        let base = WarmupCosine::new(0.01, 0, 100, 0.1);
+        let rates = groups.schedules(base, "model.").step();
+        let rate = |path: &str| {
+            let id = burn::module::ParamId::new();
+            rates.lr_from_param(id, Some(path))
+        };
+        for (path, expected) in [
+            ("model.fc.weight", 0.01),
+            ("model.conv1.0.weight", 0.001),
+            ("model.conv3.1.bias", 0.005),
+            // PyTorch's attention.2 is the second of two layers here.
+            ("model.attention.1.bias", 0.02),
+            ("model.attention.0.bias", 0.01),
+        ] {
+            assert!(
+                (rate(path) - expected).abs() < 1e-12,
+                "{path}: {}",
+                rate(path)
+            );
+        }
     }
 
     #[test]

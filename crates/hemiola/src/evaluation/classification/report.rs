@@ -166,8 +166,12 @@ impl OneLabel {
     pub fn of(probabilities: &[f64], relevant: &[bool], labels: &[String]) -> Option<Self> {
         let n = labels.len();
         let examples = relevant.len() / n.max(1);
-        let one = super::rows(relevant_as_numbers(relevant).as_slice(), examples, n)
-            .map(|row| (row.iter().sum::<f64>() == 1.0).then(|| largest(row)))
+        let one = relevant
+            .chunks_exact(n.max(1))
+            .map(|row| {
+                let mut has = (0..n).filter(|&label| row[label]);
+                has.next().filter(|_| has.next().is_none())
+            })
             .collect::<Option<Vec<usize>>>()?;
         let occurring: Vec<usize> = (0..n).filter(|label| one.contains(label)).collect();
         if occurring.is_empty() {
@@ -186,10 +190,6 @@ impl OneLabel {
             confusion,
         })
     }
-}
-
-fn relevant_as_numbers(relevant: &[bool]) -> Vec<f64> {
-    relevant.iter().map(|&r| f64::from(u8::from(r))).collect()
 }
 
 #[cfg(test)]

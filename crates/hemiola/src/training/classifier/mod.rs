@@ -280,7 +280,10 @@ impl<C: ClassifierSizes> ClassifierRecipe<C> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::models::music_cnn::MusicCnnConfig;
     use crate::training::Recipe;
+    use crate::training::clips::Clip;
 
     fn parse(text: &str) -> crate::Result<Recipe> {
         Recipe::parse(text, &[])
@@ -332,5 +335,98 @@ mod tests {
             let message = parse(&format!("{text}{key}\n")).unwrap_err().to_string();
             assert!(message.contains(word), "{key}: {message}");
         }
+    }
+
+    /// Batch `number` of a recipe with these settings, of four recordings of noise with one tag each.
+    fn batch(settings: &str, number: usize) -> ClipBatch {
+        let text = format!(
+            "architecture = \"music-cnn\"\nrun.batch_size = 4\nmodel.n_mels = 16\nfeatures.n_mels = 16\n\
+             data.root = \"x\"\ndata.target = \"tags\"\ndata.clip_s = 0.5\n\
+             augment.pitch_probability = 0.0\naugment.stretch_probability = 0.0\n{settings}"
+        );
+        let Recipe::MusicCnn(recipe) = parse(&text).unwrap() else {
+            panic!("another architecture");
+        };
+        let mut state = 1u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+        };
+        let clips = (0..4).map(|label| LabelledClip {
+            name: format!("{label}.wav"),
+            clip: Clip::new(&(0..22_050).map(|_| noise()).collect::<Vec<f32>>()),
+            labels: vec![label],
+        });
+        let judge = Judge::<MusicCnnConfig> {
+            extractor: recipe.features.extractor().unwrap(),
+            target: Target::Tags,
+            window: 11_025,
+            batch_size: 4,
+        };
+        recipe.batches(clips.collect(), 4, judge, 22_050)(number).unwrap()
+    }
+
+    fn spectrograms(batch: ClipBatch) -> Vec<f32> {
+        let values = batch.spectrograms.to_tensor(&Device::flex()).into_data();
+        values.iter().collect()
+    }
+
+    /// Settings that leave recordings as they are.
+    const STILL: &str = "augment.mix_probability = 0.0\naugment.mask_probability = 0.0\n\
+        augment.waveform = { room_probability = 0.0, equaliser_probability = 0.0, tilt_probability = 0.0, \
+        high_pass_probability = 0.0, low_pass_probability = 0.0, noise_probability = 0.0, \
+        compression_probability = 0.0, clipping_probability = 0.0, gain_probability = 0.0 }\n";
+
+    #[test]
+    fn batches_follow_from_their_number() {
+        let (first, again, second) = (batch("", 0), batch("", 0), batch("", 1));
+        assert_eq!(spectrograms(first), spectrograms(again));
+        assert_ne!(spectrograms(batch("", 0)), spectrograms(second));
+        // Every recording once.
+        let of_labels: Vec<f32> = (0..4)
+            .map(|label| batch("", 0).targets.iter().skip(label).step_by(4).sum())
+            .collect();
+        assert_eq!(of_labels, [1.0; 4]);
+    }
+
+    #[test]
+    fn what_the_recipe_varies_reaches_the_batch() {
+        let still = || spectrograms(batch(STILL, 0));
+        let with = |setting: &str| format!("{STILL}{setting}");
+        let together = batch(&with("mixing.together = 1.0\nmixing.most = 2\n"), 0);
+        let tags: Vec<f32> = together
+            .targets
+            .chunks(4)
+            .map(|row| row.iter().sum())
+            .collect();
+        assert!(
+            tags.iter().all(|n| (1.0..=2.0).contains(n)) && tags.contains(&2.0),
+            "{tags:?}"
+        );
+        let mixed = batch(&with("mixing.mixup_alpha = 1.0\n"), 0);
+        assert!(mixed.targets.iter().any(|t| *t > 0.0 && *t < 1.0));
+        let short = spectrograms(batch(&with("data.shortest_s = 0.05\n"), 0));
+        assert_ne!(short, still());
+        let masked = STILL.replace("mask_probability = 0.0", "mask_probability = 1.0");
+        let masked = spectrograms(batch(&masked, 0));
+        // Masks are of one value, and leave what lies beside them.
+        let same = masked
+            .iter()
+            .zip(still())
+            .filter(|(a, b)| **a == *b)
+            .count();
+        assert!(
+            same > 0 && same < masked.len(),
+            "{same} of {}",
+            masked.len()
+        );
+        let louder = STILL.replace(
+            "gain_probability = 0.0",
+            "gain_probability = 1.0, gain_db = [-20.0, -20.0]",
+        );
+        let louder = spectrograms(batch(&louder, 0));
+        // 20 dB are ln 100 of power.
+        let change: f32 = louder.iter().zip(still()).map(|(a, b)| b - a).sum();
+        assert!((change / louder.len() as f32 - 100f32.ln()).abs() < 1e-2);
     }
 }

@@ -102,7 +102,7 @@ impl Judged {
         for windows in &self.logits {
             let mut sums = vec![0.0; self.n_labels];
             for row in windows.chunks(self.n_labels) {
-                let shares = probabilities(row, self.target, temperature);
+                let shares = self.target.probabilities(row, temperature);
                 sums.iter_mut().zip(shares).for_each(|(s, p)| *s += p);
             }
             let count = (windows.len() / self.n_labels) as f64;
@@ -142,20 +142,6 @@ impl Judged {
         found
             .filter(|t| *t > *TEMPERATURES.start() && *t < *TEMPERATURES.end())
             .unwrap_or(1.0)
-    }
-}
-
-fn probabilities(row: &[f32], target: Target, temperature: f64) -> Vec<f64> {
-    let logits = row.iter().map(|&logit| f64::from(logit) / temperature);
-    match target {
-        Target::Tags => logits.map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
-        Target::Class => {
-            let logits: Vec<f64> = logits.collect();
-            let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let powers: Vec<f64> = logits.iter().map(|x| (x - top).exp()).collect();
-            let sum: f64 = powers.iter().sum();
-            powers.into_iter().map(|power| power / sum).collect()
-        }
     }
 }
 
@@ -288,11 +274,6 @@ mod tests {
     fn a_recording_is_the_mean_of_its_windows() {
         let of = judged(Target::Tags, &[&[0.0, 100.0, 0.0, -100.0]]);
         assert_eq!(of.probabilities(1.0), [0.5, 0.5]);
-        let of = judged(Target::Class, &[&[3f32.ln(), 0.0]]);
-        assert!((of.probabilities(1.0)[0] - 0.75).abs() < 1e-6);
-        // Twice the temperature is the square root of the odds.
-        let expected = 3f64.sqrt() / (1.0 + 3f64.sqrt());
-        assert!((of.probabilities(2.0)[0] - expected).abs() < 1e-6);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::folders::{audio_files, check_folder, decode, endings, first_of, is_hidden, name_below};
-use super::sides::{Share, sides};
+use super::sides::{Share, on_both, sides};
 use super::table::Table;
 use super::{Clip, ClipsData};
 use crate::error::{Error, Result};
@@ -182,6 +182,14 @@ impl LabelledClips {
         let mut notes = Vec::new();
         let entries = list(&data.root, data.table.as_deref(), &mut notes)?;
         check_case(&data.root, entries.iter().flat_map(|e| &e.labels))?;
+        if let Some(group) = on_both(&entries) {
+            return Err(Error::input(
+                data.table.as_ref().unwrap_or(&data.root),
+                format!(
+                    "the group {group} has recordings to learn from and others to measure by; its split must be one"
+                ),
+            ));
+        }
         let clips = load(&data.root, entries, sample_rate, &mut notes)?;
         let labels: Vec<String> = clips
             .iter()
@@ -534,6 +542,14 @@ mod tests {
         .unwrap();
         let read = with("").unwrap();
         assert_eq!(names(&read.dev), ["0.wav", "3.wav"]);
+
+        std::fs::write(
+            &table,
+            "file,tags,group,split\n0.wav,bass,x,dev\n1.wav,bass,x,train\n2.wav,drums,y,train\n",
+        )
+        .unwrap();
+        let message = with("").unwrap_err().to_string();
+        assert!(message.contains("the group x has"), "{message}");
     }
 
     #[test]

@@ -15,6 +15,15 @@ pub(super) enum Share {
     Fold(usize, usize),
 }
 
+/// A group that recordings on both sides are of.
+pub(super) fn on_both(entries: &[Entry]) -> Option<&str> {
+    let mut told: BTreeMap<&str, Side> = BTreeMap::new();
+    entries.iter().find_map(|entry| {
+        let (group, side) = (entry.group.as_deref()?, entry.side?);
+        (*told.entry(group).or_insert(side) != side).then_some(group)
+    })
+}
+
 /// Whether each recording is for measuring: of every label its share, whole groups at a time, and never all groups of a
 /// label. Recordings whose side is told are on it.
 ///
@@ -118,7 +127,7 @@ pub(super) fn sides(
     }
     let is_dev = |entry: &&Entry| {
         let group = entry.group.as_deref().unwrap_or(&entry.name);
-        entry.side.or(chosen.get(group).copied()) == Some(Side::Dev)
+        chosen.get(group) == Some(&Side::Dev)
     };
     entries.iter().map(is_dev).collect()
 }

@@ -172,21 +172,6 @@ mod tests {
         );
     }
 
-    fn still() -> WaveformAugment {
-        WaveformAugment {
-            room_probability: 0.0,
-            equaliser_probability: 0.0,
-            tilt_probability: 0.0,
-            high_pass_probability: 0.0,
-            low_pass_probability: 0.0,
-            noise_probability: 0.0,
-            compression_probability: 0.0,
-            clipping_probability: 0.0,
-            gain_probability: 0.0,
-            ..WaveformAugment::default()
-        }
-    }
-
     fn mel() -> MelConfig {
         MelConfig {
             sample_rate: 8000,
@@ -214,7 +199,12 @@ mod tests {
         let recording = recording(8000);
         let whole = recording.features(&mut extractor);
         assert_eq!(whole.n_frames(), 101);
-        let excerpts = Excerpts::new(vec![recording], 30, still(), OnsetLoss::default());
+        let excerpts = Excerpts::new(
+            vec![recording],
+            30,
+            WaveformAugment::none(),
+            OnsetLoss::default(),
+        );
         let mut places = std::collections::BTreeSet::new();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         for _ in 0..300 {
@@ -247,7 +237,12 @@ mod tests {
     #[test]
     fn a_short_recording_is_followed_by_silence() {
         let mut extractor = mel().extractor().unwrap();
-        let excerpts = Excerpts::new(vec![recording(1000)], 30, still(), OnsetLoss::default());
+        let excerpts = Excerpts::new(
+            vec![recording(1000)],
+            30,
+            WaveformAugment::none(),
+            OnsetLoss::default(),
+        );
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let batch = excerpts.batch(2, &mut extractor, 256, &mut rng);
         assert_eq!(batch.shape, [2, 30]);
