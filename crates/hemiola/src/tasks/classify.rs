@@ -45,6 +45,42 @@ impl Target {
     }
 }
 
+/// The scores of a recording: means over its windows, each counting as much as it is loud (the root of its mean square),
+/// so that the silence around a sound has no say.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pooled {
+    sums: Vec<f64>,
+    level: f64,
+}
+
+impl Pooled {
+    pub(crate) fn new(n_labels: usize) -> Self {
+        Self {
+            sums: vec![0.0; n_labels],
+            level: 0.0,
+        }
+    }
+
+    /// Adds the scores of a window of that level.
+    pub(crate) fn add(&mut self, scores: impl IntoIterator<Item = f64>, level: f64) {
+        let pairs = self.sums.iter_mut().zip(scores);
+        pairs.for_each(|(sum, score)| *sum += level * score);
+        self.level += level;
+    }
+
+    /// All zero where nothing was loud.
+    pub(crate) fn mean(self) -> Vec<f64> {
+        let level = self.level.max(f64::MIN_POSITIVE);
+        self.sums.into_iter().map(|sum| sum / level).collect()
+    }
+}
+
+/// The root mean square of samples.
+pub(crate) fn level(samples: &[f32]) -> f64 {
+    let power = samples.iter().map(|&s| f64::from(s) * f64::from(s));
+    (power.sum::<f64>() / samples.len().max(1) as f64).sqrt()
+}
+
 /// The names of the classes, and what a clip is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "F: ClassifierFrontEnd")]

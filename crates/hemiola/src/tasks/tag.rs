@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::Serialize;
 
-use super::classify::{ClassifierConfig, ClassifierSizes, Judgement, Target};
+use super::classify::{ClassifierConfig, ClassifierSizes, Judgement, Pooled, Target, level};
 use super::spectrograms::Spectrograms;
 use crate::audio::AudioStream;
 use crate::checkpoint::{Architecture, CheckpointFiles};
@@ -44,7 +44,8 @@ pub struct WindowTags {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tagging {
     pub duration_s: f64,
-    /// Of each label, in the order of [`Tagger::labels`]: the mean over the windows that are not silent.
+    /// Of each label, in the order of [`Tagger::labels`]: the mean over the windows, each counting as much as it is loud
+    /// (the root of its mean square), silent ones not at all.
     pub scores: Vec<f64>,
     pub windows: Vec<WindowTags>,
     labels: Vec<String>,
@@ -272,6 +273,7 @@ struct Windows<'a> {
     /// Windows that are not judged yet.
     waiting: Vec<(usize, Vec<f32>)>,
     judged: Vec<WindowTags>,
+    pooled: Pooled,
 }
 
 impl<'a> Windows<'a> {
@@ -284,6 +286,7 @@ impl<'a> Windows<'a> {
             next: 0,
             waiting: Vec::new(),
             judged: Vec::new(),
+            pooled: Pooled::new(tagger.labels.len()),
         }
     }
 
@@ -321,31 +324,28 @@ impl<'a> Windows<'a> {
 
     fn judge(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        let is_loud = |samples: &[f32]| {
-            let power = samples.iter().map(|&s| f64::from(s) * f64::from(s));
-            power.sum::<f64>() / samples.len() as f64 > SILENCE * SILENCE
-        };
-        let loud: Vec<bool> = waiting
-            .iter()
-            .map(|(_, samples)| is_loud(samples))
-            .collect();
+        let levels: Vec<f64> = waiting.iter().map(|(_, samples)| level(samples)).collect();
         let (starts, samples): (Vec<usize>, Vec<Vec<f32>>) = waiting.into_iter().unzip();
         let heard: Vec<Vec<f32>> = samples
             .into_iter()
-            .zip(&loud)
-            .filter_map(|(samples, loud)| loud.then_some(samples))
+            .zip(&levels)
+            .filter_map(|(samples, &level)| (level > SILENCE).then_some(samples))
             .collect();
         let mut heard = match heard.is_empty() {
             true => Vec::new(),
             false => self.tagger.model.listen(&heard),
         }
         .into_iter();
-        for (start, loud) in starts.into_iter().zip(loud) {
+        for (start, level) in starts.into_iter().zip(levels) {
             let nothing = || (vec![0.0; self.tagger.labels.len()], Vec::new());
-            let (scores, attention) = match loud {
+            let (scores, attention) = match level > SILENCE {
                 true => heard.next().unwrap_or_else(nothing),
                 false => nothing(),
             };
+            if level > SILENCE {
+                let scores = scores.iter().map(|&score| f64::from(score));
+                self.pooled.add(scores, level);
+            }
             let end = (start + self.tagger.window).min(self.n_samples);
             self.judged.push(WindowTags {
                 start_s: self.seconds(start),
@@ -367,23 +367,9 @@ impl<'a> Windows<'a> {
             self.take(n - window);
         }
         self.judge();
-        let loud = self
-            .judged
-            .iter()
-            .filter(|w| w.scores.iter().any(|s| *s > 0.0));
-        let mut scores = vec![0.0; self.tagger.labels.len()];
-        let mut count = 0.0;
-        for window in loud {
-            count += 1.0;
-            let pairs = scores.iter_mut().zip(&window.scores);
-            pairs.for_each(|(sum, &score)| *sum += f64::from(score));
-        }
-        if count > 0.0 {
-            scores.iter_mut().for_each(|sum| *sum /= count);
-        }
         Tagging {
             duration_s: self.seconds(n),
-            scores,
+            scores: self.pooled.mean(),
             windows: self.judged,
             labels: self.tagger.labels.clone(),
         }
@@ -449,12 +435,14 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_means_over_what_sounds_and_the_highest_comes_first() {
-        let mut samples = vec![0.75; 20];
+    fn scores_are_means_weighted_by_level_and_the_highest_comes_first() {
+        let mut samples = vec![0.75; 10];
+        samples.extend(vec![0.25; 10]);
         samples.extend(vec![0.0; 40]);
         let tagging = tagger().with_step(1.0).unwrap().tag_samples(&samples);
         let tags = tagging.tags();
-        assert_eq!((tags[0].label.as_str(), tags[0].score), ("loud", 0.75));
+        // (0.75 · 0.75 + 0.25 · 0.25) / (0.75 + 0.25)
+        assert_eq!((tags[0].label.as_str(), tags[0].score), ("loud", 0.625));
         assert!((tags[1].score - 0.1).abs() < 1e-6);
         assert_eq!(tagging.tags_of(&tagging.windows[5])[0].score, 0.0);
         assert!(!tagging.is_silent());

@@ -28,13 +28,19 @@ pub use onsets::{OnsetData, OnsetLoss, OnsetRecipe};
 pub use recipe::Recipe;
 pub use transfer::Transfer;
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Once};
 
 use burn::tensor::Device;
 
 use crate::error::Result;
+use crate::formats::write_atomically;
 
-/// Trains what the recipe says; see [`run::train`].
+/// Trains what the recipe says; see [`run::train`]. The run's folder keeps the recipe as `recipe.toml` from its first
+/// step on.
+///
+/// # Errors
+/// When the recipe is impossible, its data cannot be read, or a result cannot be written.
 pub fn train(
     recipe: &Recipe,
     device: &Device,
@@ -42,5 +48,19 @@ pub fn train(
     dashboard: bool,
     report: Arc<dyn Fn(run::RunEvent<'_>) + Send + Sync>,
 ) -> Result<run::RunState> {
-    recipe.inner().train(device, resume, dashboard, report)
+    let text = recipe.to_toml()?;
+    let path = recipe.run().output.join("recipe.toml");
+    let kept = Once::new();
+    let report = move |event: run::RunEvent<'_>| {
+        // A disk that cannot take the recipe stops the run at its next checkpoint, with its own message.
+        kept.call_once(|| {
+            drop(write_atomically(&path, |file| {
+                file.write_all(text.as_bytes())
+            }))
+        });
+        report(event);
+    };
+    recipe
+        .inner()
+        .train(device, resume, dashboard, Arc::new(report))
 }

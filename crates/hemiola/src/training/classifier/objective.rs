@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::evaluation::classification::{self, OneLabel, TEMPERATURES};
 use crate::features::FrontEnd;
 use crate::nn::loss::bce_with_logits;
-use crate::tasks::classify::{ClassifierSizes, Target};
+use crate::tasks::classify::{ClassifierSizes, Pooled, Target, level};
 use crate::tasks::spectrograms::Spectrograms;
 use crate::training::clips::LabelledClip;
 use crate::training::objective::{Loss, Objective};
@@ -50,6 +50,8 @@ pub(in crate::training) struct Judged {
     n_labels: usize,
     /// For each recording, logits [windows, labels].
     logits: Vec<Vec<f32>>,
+    /// How loud each window is.
+    levels: Vec<Vec<f64>>,
 }
 
 impl<C: ClassifierSizes> Judge<C> {
@@ -70,11 +72,16 @@ impl<C: ClassifierSizes> Judge<C> {
             .collect();
         let mut extractor = self.extractor.clone();
         let mut logits: Vec<Vec<f32>> = vec![Vec::new(); clips.len()];
+        let mut levels: Vec<Vec<f64>> = vec![Vec::new(); clips.len()];
         let mut n_labels = 0;
         for windows in windows.chunks(self.batch_size) {
-            let samples = windows
+            let samples: Vec<_> = windows
                 .iter()
-                .map(|&(i, first)| clips[i].clip.window(first, self.window));
+                .map(|&(i, first)| clips[i].clip.window(first, self.window))
+                .collect();
+            for (&(i, _), samples) in windows.iter().zip(&samples) {
+                levels[i].push(level(samples));
+            }
             let spectrograms = Spectrograms::of(samples, &mut extractor);
             let rows = self.logits(model, &spectrograms, device);
             n_labels = rows.dims()[1];
@@ -87,6 +94,7 @@ impl<C: ClassifierSizes> Judge<C> {
             target: self.target,
             n_labels,
             logits,
+            levels,
         }
     }
 }
@@ -96,19 +104,17 @@ impl Judged {
         self.target
     }
 
-    /// Probabilities [recordings, labels], each the mean over the windows.
+    /// Probabilities [recordings, labels], pooled over the windows as `hemiola tag` does.
     pub fn probabilities(&self, temperature: f64) -> Vec<f64> {
-        let mut all = Vec::with_capacity(self.logits.len() * self.n_labels);
-        for windows in &self.logits {
-            let mut sums = vec![0.0; self.n_labels];
-            for row in windows.chunks(self.n_labels) {
-                let shares = self.target.probabilities(row, temperature);
-                sums.iter_mut().zip(shares).for_each(|(s, p)| *s += p);
+        let recordings = self.logits.iter().zip(&self.levels);
+        let pooled = recordings.flat_map(|(windows, levels)| {
+            let mut pooled = Pooled::new(self.n_labels);
+            for (row, &level) in windows.chunks(self.n_labels).zip(levels) {
+                pooled.add(self.target.probabilities(row, temperature), level);
             }
-            let count = (windows.len() / self.n_labels) as f64;
-            all.extend(sums.into_iter().map(|sum| sum / count));
-        }
-        all
+            pooled.mean()
+        });
+        pooled.collect()
     }
 
     /// The temperature that fits best what `clips` are.
@@ -267,13 +273,16 @@ mod tests {
             target,
             n_labels: 2,
             logits: logits.iter().map(|row| row.to_vec()).collect(),
+            levels: logits.iter().map(|row| vec![1.0; row.len() / 2]).collect(),
         }
     }
 
     #[test]
-    fn a_recording_is_the_mean_of_its_windows() {
-        let of = judged(Target::Tags, &[&[0.0, 100.0, 0.0, -100.0]]);
+    fn a_recording_is_the_mean_of_its_windows_by_their_level() {
+        let mut of = judged(Target::Tags, &[&[0.0, 100.0, 0.0, -100.0]]);
         assert_eq!(of.probabilities(1.0), [0.5, 0.5]);
+        of.levels = vec![vec![0.75, 0.25]];
+        assert_eq!(of.probabilities(1.0), [0.5, 0.75]);
     }
 
     #[test]
