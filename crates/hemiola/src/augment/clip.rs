@@ -33,9 +33,9 @@ pub struct ClipAugment {
 impl Default for ClipAugment {
     fn default() -> Self {
         Self {
-            pitch_probability: 0.5,
+            pitch_probability: 0.25,
             pitch_semitones: [-2.0, 2.0],
-            stretch_probability: 0.5,
+            stretch_probability: 0.25,
             stretch_factor: [0.85, 1.15],
             mix_probability: 0.2,
             mix_snr_db: [10.0, 30.0],

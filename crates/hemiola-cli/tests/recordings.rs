@@ -1,0 +1,210 @@
+//! What every verb of recordings does alike: `hemiola transcribe`, `tag` and `onsets`, with their built-in models.
+
+mod support;
+
+use std::fs;
+
+use hemiola::audio::{WavFormat, write_wav};
+use support::{Ran, folder, hemiola, hemiola_in, write_melody};
+use tempfile::TempDir;
+
+/// A verb, what a folder of its results holds where nothing else is asked for, and another of its formats.
+struct Verb {
+    name: &'static str,
+    format: &'static str,
+    other: &'static str,
+}
+
+const VERBS: [Verb; 3] = [
+    Verb {
+        name: "transcribe",
+        format: "mid",
+        other: "csv",
+    },
+    Verb {
+        name: "tag",
+        format: "json",
+        other: "csv",
+    },
+    Verb {
+        name: "onsets",
+        format: "txt",
+        other: "csv",
+    },
+];
+
+impl Verb {
+    fn run(&self, at: &TempDir, arguments: &[&str]) -> Ran {
+        hemiola(at.path(), &[&[self.name], arguments].concat())
+    }
+}
+
+#[test]
+fn bad_recordings_are_refused_in_one_line() {
+    let at = folder();
+    fs::write(at.path().join("empty.wav"), b"").unwrap();
+    let words = "These are words, not music.\n".repeat(40);
+    fs::write(at.path().join("text.mp3"), words).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(at.path().join("nan.wav"), spec).unwrap();
+    for index in 0..16_000 {
+        let sample = if index == 4000 { f32::NAN } else { 0.0 };
+        writer.write_sample(sample).unwrap();
+    }
+    writer.finalize().unwrap();
+    fs::create_dir(at.path().join("nothing")).unwrap();
+    fs::write(at.path().join("nothing/notes.txt"), "no audio").unwrap();
+    for verb in &VERBS {
+        let out = format!("out.{}", verb.format);
+        for (name, words) in [
+            ("missing.wav", &["missing.wav", "No such file"][..]),
+            ("empty.wav", &["empty.wav", "0 bytes"]),
+            ("text.mp3", &["text.mp3", "not audio"]),
+            ("nan.wav", &["nan.wav", "0.25", "NaN"]),
+        ] {
+            let ran = verb.run(&at, &[name, "-o", &out]).failed(1, words);
+            assert_eq!(ran.stdout, b"");
+            assert!(!at.path().join(&out).exists(), "{}", verb.name);
+        }
+        verb.run(&at, &["nothing", "-o", "out"])
+            .failed(1, &["nothing", "no audio files"]);
+        hemiola_in(at.path(), &[verb.name, "-", "-o", "-"], b"")
+            .failed(1, &["standard input", "0 bytes"]);
+    }
+}
+
+#[test]
+fn a_recording_without_a_sample_gives_an_empty_result_and_a_warning() {
+    let at = folder();
+    let path = at.path().join("zero.wav");
+    write_wav(path, &[], 1, 16_000, WavFormat::Int16).unwrap();
+    for verb in &VERBS {
+        let ran = verb.run(&at, &["zero.wav", "-o", "out"]).succeeded();
+        assert!(ran.stderr.contains("warning: zero.wav"), "{}", ran.stderr);
+        let result = format!("out/zero.{}", verb.format);
+        assert!(at.path().join(&result).is_file(), "{result}");
+    }
+}
+
+#[test]
+fn standard_input_and_output_give_what_files_give() {
+    let at = folder();
+    write_melody(&at.path().join("a.wav"), 2);
+    let sound = fs::read(at.path().join("a.wav")).unwrap();
+    for verb in &VERBS {
+        let out = format!("a.{}", verb.other);
+        verb.run(&at, &["a.wav", "-o", &out]).succeeded();
+        let expected = fs::read(at.path().join(&out)).unwrap();
+        let piped = [verb.name, "-", "-o", "-", "--format", verb.other];
+        let ran = hemiola_in(at.path(), &piped, &sound).succeeded();
+        assert_eq!(ran.stdout, expected, "{}", verb.name);
+    }
+}
+
+#[test]
+fn a_bad_file_does_not_stop_a_folder() {
+    let at = folder();
+    fs::create_dir_all(at.path().join("in/below")).unwrap();
+    write_melody(&at.path().join("in/a.wav"), 1);
+    fs::write(at.path().join("in/b.wav"), "no audio at all").unwrap();
+    write_melody(&at.path().join("in/below/c.wav"), 2);
+    for verb in &VERBS {
+        for jobs in ["1", "3"] {
+            let out = format!("{}{jobs}", verb.name);
+            verb.run(&at, &["in", "-o", &out, "-j", jobs])
+                .failed(1, &["in/b.wav"]);
+            for (name, there) in [("a", true), ("b", false), ("below/c", true)] {
+                let result = format!("{out}/{name}.{}", verb.format);
+                assert_eq!(at.path().join(&result).exists(), there, "{result}");
+            }
+        }
+    }
+}
+
+#[test]
+fn skip_existing_looks_at_every_format() {
+    let at = folder();
+    write_melody(&at.path().join("a.wav"), 1);
+    for verb in &VERBS {
+        let result = at.path().join(format!("{}/a.{}", verb.name, verb.format));
+        fs::create_dir(at.path().join(verb.name)).unwrap();
+        fs::write(&result, "mine").unwrap();
+        let run = |formats: &str| {
+            let arguments = [
+                "a.wav",
+                "-o",
+                verb.name,
+                "--skip-existing",
+                "--format",
+                formats,
+            ];
+            verb.run(&at, &arguments).succeeded();
+        };
+        run(verb.format);
+        assert_eq!(fs::read(&result).unwrap(), b"mine");
+        // One of two is missing, so both are made.
+        run(&format!("{},{}", verb.format, verb.other));
+        assert_ne!(fs::read(&result).unwrap(), b"mine");
+        fs::write(&result, "mine").unwrap();
+        run(&format!("{},{}", verb.other, verb.format));
+        assert_eq!(fs::read(&result).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_told() {
+    let at = folder();
+    write_melody(&at.path().join("a.wav"), 1);
+    write_melody(&at.path().join("b.wav"), 2);
+    fs::write(at.path().join("taken"), "a file").unwrap();
+    for verb in &VERBS {
+        verb.run(&at, &["a.wav", "b.wav", "-o", "taken"])
+            .failed(1, &["taken", "folder"]);
+        let inside = format!("taken/a.{}", verb.format);
+        verb.run(&at, &["a.wav", "-o", &inside])
+            .failed(1, &["taken"]);
+        assert_eq!(fs::read(at.path().join("taken")).unwrap(), b"a file");
+    }
+}
+
+#[test]
+fn wrong_use_has_its_own_exit_code() {
+    let at = folder();
+    write_melody(&at.path().join("a.wav"), 1);
+    write_melody(&at.path().join("b.wav"), 2);
+    fs::create_dir(at.path().join("in")).unwrap();
+    write_melody(&at.path().join("in/a.wav"), 1);
+    for verb in &VERBS {
+        let two = format!("{},{}", verb.format, verb.other);
+        let out = format!("x.{}", verb.format);
+        for (arguments, words) in [
+            (&["a.wav", "b.wav"][..], &["-o"][..]),
+            (&["in"], &["-o"]),
+            (&["a.wav", "b.wav", "-o", "-"], &["standard output", "-o"]),
+            (&["a.wav", "--format", &two], &["2 formats", "-o"]),
+            (
+                &["a.wav", "-o", &out, "--format", verb.other],
+                &[verb.other, &out],
+            ),
+            (&["a.wav", "in", "-o", "out"], &["a.wav", "in/a.wav"]),
+            (
+                &["a.wav", "--model", "nobody"],
+                &["nobody", "built-in", "folder"],
+            ),
+        ] {
+            verb.run(&at, arguments).failed(2, words);
+        }
+        for arguments in [
+            &["a.wav", "--format", "wav"][..],
+            &["a.wav", "--jobs", "0"],
+            &[],
+        ] {
+            assert_eq!(verb.run(&at, arguments).code, 2, "{arguments:?}");
+        }
+    }
+}
