@@ -1,6 +1,7 @@
 //! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
 mod events;
+mod labels;
 mod masked;
 mod pairing;
 mod phrases;
@@ -49,6 +50,12 @@ enum Task {
     Onset(Files),
     /// Pitches frame by frame: a time in seconds and frequencies in Hz a line
     Multipitch(Files),
+    /// Chords in Harte's syntax: a start, an end and a label a line (.lab, .txt), CSV, JSON
+    Chord(Files),
+    /// Keys: a tonic and major, minor or other
+    Key(Files),
+    /// Sections: a start, an end and a label a line
+    Segment(Files),
     /// How likely a model finds the music in a folder of MIDI files
     Events(events::Args),
     /// How many hidden events a model tells in a folder of MIDI files
@@ -92,6 +99,9 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
+        Task::Chord(files) => labels::chords(&files),
+        Task::Key(files) => labels::keys(&files),
+        Task::Segment(files) => labels::sections(&files),
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
         Task::Tags(args) => tags::run(&args),

@@ -13,6 +13,10 @@ use support::{folder, hemiola, melody, shared};
 
 /// Compares every case of one of mir_eval's own tests.
 fn equals_mir_eval(task: &str) {
+    files_equal_mir_eval(task, "txt");
+}
+
+fn files_equal_mir_eval(task: &str, ending: &str) {
     let Some(cases) = shared("conformance/mir_eval") else {
         return;
     };
@@ -23,8 +27,8 @@ fn equals_mir_eval(task: &str) {
             &[
                 "evaluate",
                 task,
-                &file("ref", "txt"),
-                &file("est", "txt"),
+                &file("ref", ending),
+                &file("est", ending),
                 "--json",
             ],
         )
@@ -65,6 +69,13 @@ fn onsets_equal_mir_eval() {
 #[test]
 fn multipitch_equals_mir_eval() {
     equals_mir_eval("multipitch");
+}
+
+#[test]
+fn chords_keys_and_sections_equal_mir_eval() {
+    files_equal_mir_eval("chord", "lab");
+    files_equal_mir_eval("key", "txt");
+    files_equal_mir_eval("segment", "lab");
 }
 
 fn note(onset_s: f64, offset_s: f64, pitch: u8, velocity: u8) -> Note {
@@ -290,4 +301,69 @@ fn the_onsets_of_notes_are_a_reference() {
             );
         }
     }
+}
+
+#[test]
+fn folders_of_chords_are_paired_by_stem() {
+    let at = folder();
+    let write = |name: &str, text: &str| {
+        let path = at.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("ref/a.lab", "0 3 C:7\n3 4 A:min\n");
+    write("ref/below/b.lab", "0\t2\tN\r\n2\t4\tG:maj/3\r\n");
+    write("ref/README.txt", "Chords by ear.\n");
+    write("ref/c.lab", "0 1 C\n");
+    write("est/a.csv", "start_s,end_s,label\n0,4,C:maj\n");
+    write("est/index.csv", "file,title\na,x\n");
+    write(
+        "est/below/b.json",
+        r#"{"chords": [{"start_s": 2, "end_s": 9, "label": "G:maj/3"}]}"#,
+    );
+    let ran = hemiola(at.path(), &["evaluate", "chord", "ref", "est", "--json"])
+        .failed(1, &["ref/c.lab", "no estimate"]);
+    let scores = ran.json();
+    assert_eq!(scores["files"].as_object().unwrap().len(), 2);
+    assert_eq!(scores["files"]["a"]["majmin"], 0.75);
+    assert_eq!(scores["files"]["a"]["sevenths"], 0.0);
+    assert_eq!(scores["files"]["a"]["underseg"], 0.75);
+    // Where the estimate says nothing, it says that nothing sounds.
+    assert_eq!(scores["files"]["below/b"]["majmin_inv"], 1.0);
+    assert_eq!(scores["mean"]["majmin"], 0.875);
+    let table = hemiola(at.path(), &["evaluate", "chord", "ref/a.lab", "est/a.csv"]).succeeded();
+    let lines: Vec<&str> = table.text().lines().collect();
+    assert!(lines[0].contains("with the bass"), "{}", table.text());
+    let numbers: Vec<&str> = lines[2].split_whitespace().collect();
+    assert_eq!(
+        numbers,
+        [
+            "a", "0.7500", "0.7500", "0.7500", "0.0000", "0.7500", "0.7500", "0.0000", "0.7500",
+            "1.0000", "0.7500"
+        ]
+    );
+}
+
+#[test]
+fn labels_that_cannot_be_scored_are_told() {
+    let at = folder();
+    let write = |name: &str, text: &str| fs::write(at.path().join(name), text).unwrap();
+    write("a.lab", "0 1 C:maj\n1 2 N\n");
+    write("bad.lab", "0 1 C:maj\n1 2 C:major\n");
+    write("over.lab", "0 2 Verse\n1 3 Chorus\n");
+    write("none.lab", "");
+    write("key.txt", "C major\n");
+    write("mode.txt", "C dorian\n");
+    let run = |arguments: &[&str]| hemiola(at.path(), &[&["evaluate"], arguments].concat());
+    run(&["chord", "a.lab", "bad.lab"])
+        .failed(1, &["bad.lab", "line 2, column 7", "shorthand", "major"]);
+    run(&["segment", "a.lab", "over.lab"]).failed(1, &["over.lab", "line 2", "from 2 s on"]);
+    run(&["key", "key.txt", "mode.txt"]).failed(1, &["mode.txt", "line 1", "dorian"]);
+    run(&["key", "key.txt", "missing.txt"]).failed(1, &["missing.txt", "No such file"]);
+    let ran = run(&["chord", "a.lab", "none.lab", "--json"]).succeeded();
+    assert!(ran.stderr.contains("warning: none.lab"), "{}", ran.stderr);
+    assert_eq!(ran.json()["mean"]["root"], 0.5);
+    let ran = run(&["segment", "none.lab", "a.lab", "--json"]).succeeded();
+    assert_eq!(ran.json()["mean"]["V-measure"], 0.0);
+    assert_eq!(run(&["chord", "a.lab"]).code, 2);
 }

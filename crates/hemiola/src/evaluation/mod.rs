@@ -1,14 +1,18 @@
 //! Metrics equal to mir_eval 0.8 (Raffel et al., "mir_eval: a transparent implementation of common MIR metrics", ISMIR 2014), and those of classes and rankings equal to scikit-learn's ([`classification`]).
 //!
 //! Every `evaluate` returns a struct that serialises with mir_eval's metric names.
-//! An empty reference or estimate scores zero.
+//! An empty reference or estimate scores zero; of chords and sections, an empty estimate is one segment over all.
 
+pub mod chord;
 pub mod classification;
 pub mod frames;
+mod intervals;
+pub mod key;
 mod matching;
 pub mod multipitch;
 pub mod ngram;
 pub mod onset;
+pub mod segment;
 pub mod transcription;
 pub mod transcription_velocity;
 

@@ -1,6 +1,10 @@
-//! Lists of notes and onsets in and out as text, CSV, TSV and JSON; events and pitch tracks in; arrays out as NPY.
+//! Lists of notes, onsets and chords in and out as text, CSV, TSV and JSON; labelled intervals in and out; events,
+//! pitch tracks and keys in; chords out as JAMS, arrays as NPY.
 
 mod atomic;
+mod chords;
+mod jams;
+mod lab;
 mod notes;
 mod npy;
 mod onsets;
@@ -8,6 +12,8 @@ mod series;
 mod toml_text;
 
 pub use atomic::{check_writable, write_atomically};
+pub use chords::{ChordFormat, ChordList, Recording, begins_as_chords, read_chords};
+pub use lab::{begins_as_key, begins_as_lab, encode_lab, read_chord_lab, read_key, read_lab};
 pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
 };

@@ -31,6 +31,12 @@ impl PitchClassSet {
         Ok(Self(bits))
     }
 
+    /// Of pitches modulo 12.
+    pub(crate) fn of(pitches: impl IntoIterator<Item = u8>) -> Self {
+        let octave = N_PITCH_CLASSES as u8;
+        Self((pitches.into_iter()).fold(0, |bits, pitch| bits | 1 << (pitch % octave)))
+    }
+
     pub fn contains(self, pitch_class: u8) -> bool {
         usize::from(pitch_class) < N_PITCH_CLASSES && self.0 >> pitch_class & 1 == 1
     }
