@@ -1,6 +1,7 @@
-//! Lists of notes and onsets in and out as text, CSV, TSV and JSON; events and pitch tracks in; arrays out as NPY.
+//! Lists of notes and onsets in and out as text, CSV, TSV and JSON; events and pitch tracks in; chroma and arrays out.
 
 mod atomic;
+mod chroma;
 mod notes;
 mod npy;
 mod onsets;
@@ -8,6 +9,7 @@ mod series;
 mod toml_text;
 
 pub use atomic::{check_writable, write_atomically};
+pub use chroma::{ChromaFormat, ChromaTable};
 pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,
 };

@@ -1,12 +1,14 @@
 //! Plain musical types that every other module speaks.
 
 pub mod chord_graph;
+mod chroma;
 mod note;
 mod onset;
 mod piano_roll;
 mod pitch_class_set;
 mod quantized;
 
+pub use chroma::{Chroma, PITCH_CLASS_NAMES};
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
 pub use onset::{Onset, SAME_ONSET_S, joined_onsets};
 pub use piano_roll::{BINARY_VELOCITY, FrameGrid, Keys, PhraseShape, PianoRoll, RollOptions};
