@@ -3,6 +3,7 @@
 mod attribute;
 mod augment;
 mod batch;
+mod chroma;
 mod data;
 mod evaluate;
 mod features;
@@ -10,6 +11,7 @@ mod finetune;
 mod infill;
 mod inputs;
 mod interpolate;
+mod listen;
 mod midi_files;
 mod models;
 mod onsets;
@@ -51,6 +53,10 @@ enum Verb {
     Tag(tag::Args),
     /// Find when something begins to sound in recordings (text, CSV, JSON)
     Onsets(onsets::Args),
+    /// Tell how present each of the 12 pitch classes is over time (CSV, NPY, JSON, SVG, PNG)
+    Chroma(chroma::Args),
+    /// Hear a microphone, a pipe or a recording as it goes by: pitch classes and level, live or as JSON lines
+    Listen(listen::Args),
     /// Make music from nothing (MIDI)
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
@@ -89,6 +95,8 @@ fn main() -> ExitCode {
         Verb::Transcribe(args) => transcribe::run(args),
         Verb::Tag(args) => tag::run(&args),
         Verb::Onsets(args) => onsets::run(args),
+        Verb::Chroma(args) => chroma::run(args),
+        Verb::Listen(args) => listen::run(&args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),

@@ -9,6 +9,7 @@ use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
     size_text,
 };
+use hemiola::tasks::chroma::ChromaExtractor;
 use hemiola::tasks::features::FeatureExtractor;
 use hemiola::tasks::infill::Infiller;
 use hemiola::tasks::onsets::OnsetDetector;
@@ -135,6 +136,12 @@ pub fn open_transcriber(name: &str, device: &hemiola::Device) -> Result<Transcri
 pub fn open_onset_detector(name: &str, device: &hemiola::Device) -> Result<OnsetDetector> {
     let (model, _, task) = open(name)?.assemble(device)?;
     OnsetDetector::new(model, task).with_context(|| format!("model {name}"))
+}
+
+/// The model of chroma of that name, or in that folder.
+pub fn open_chroma_extractor(name: &str, device: &hemiola::Device) -> Result<ChromaExtractor> {
+    let (model, _, task) = open(name)?.assemble(device)?;
+    ChromaExtractor::new(&model, &task).with_context(|| format!("model {name}"))
 }
 
 /// The model that plays of that name, or in that folder.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub mod chroma;
 #[path = "../../../hemiola/tests/support/drawn.rs"]
 mod drawn_model;
 #[path = "../../../hemiola/tests/support/mod.rs"]

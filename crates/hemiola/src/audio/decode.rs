@@ -15,7 +15,7 @@ use super::source::{Container, open_file, open_from_start, open_stream};
 use crate::{Error, Result};
 
 /// Samples beyond this magnitude (full scale is 1) are taken for damage, as NaN is: sums of their squares would overflow.
-const LARGEST_SAMPLE: f32 = 1e12;
+pub(super) const LARGEST_SAMPLE: f32 = 1e12;
 
 /// The rate at which a recording is read that shall be read at its own and does not state one before its first packet.
 const UNSTATED_RATE_HZ: u32 = 44_100;
@@ -151,6 +151,11 @@ impl AudioStream {
 
     pub fn source_channels(&self) -> usize {
         self.source_channels
+    }
+
+    /// See [`Resampler::latency_s`].
+    pub fn resampling_latency_s(&self) -> f64 {
+        self.resampler.latency_s()
     }
 
     /// The duration that the container states, for showing progress: the stream may turn out shorter or longer.

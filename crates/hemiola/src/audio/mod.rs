@@ -5,6 +5,7 @@ mod damage;
 mod decode;
 mod excerpt;
 mod mp4;
+pub mod pcm;
 pub mod render;
 mod resample;
 mod source;

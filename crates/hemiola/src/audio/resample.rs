@@ -64,6 +64,14 @@ impl Resampler {
         })
     }
 
+    /// How many seconds of the signal must follow a moment before it comes out, at most.
+    pub fn latency_s(&self) -> f64 {
+        self.filter.as_ref().map_or(0.0, |filter| {
+            let block_s = filter.block_in.len() as f64 / f64::from(self.from);
+            block_s + filter.fft.output_delay() as f64 / f64::from(self.to)
+        })
+    }
+
     /// Takes samples at the old rate and appends to `output` what can already be said at the new one.
     pub fn push(&mut self, samples: &[f32], output: &mut Vec<f32>) -> Result<()> {
         let before = output.len();

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// What stands before the first and after the last sample of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -16,6 +18,18 @@ pub enum PadMode {
 
 /// The most samples that are copied in before the windows they complete are handed out.
 const BLOCK: usize = 1 << 15;
+
+/// Where a stream of windows is between two samples.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FramingState {
+    /// The samples from the first that is still needed; what is padded before the recording is part of it once `started`.
+    pub samples: Vec<f32>,
+    /// Where in `samples` the next window starts; beyond its end where the hop exceeds the window.
+    pub next: usize,
+    /// Whether the first window's padding is known.
+    pub started: bool,
+}
 
 /// Hands out windows of `length` samples, `hop` apart, for as many as lie around a sample that exists or the end of the last.
 ///
@@ -55,6 +69,39 @@ impl Framing {
 
     pub fn padding(&self) -> usize {
         self.padding
+    }
+
+    pub fn state(&self) -> FramingState {
+        FramingState {
+            samples: self.buffer.clone(),
+            next: self.next,
+            started: self.started,
+        }
+    }
+
+    /// Goes on from where a stream of the same windows is.
+    ///
+    /// # Errors
+    /// When no stream of these windows can be there.
+    pub fn resume(&mut self, state: &FramingState) -> Result<()> {
+        let held = state.samples.len();
+        // A complete window has been handed out, and the mirror at the end is kept.
+        let possible = match state.started {
+            true => held < state.next.saturating_add(self.length) && state.next <= held + self.hop,
+            false => held <= self.padding && state.next == 0,
+        };
+        let mirrors = !state.started || self.pad_mode == PadMode::Constant || held > self.padding;
+        if !(possible && mirrors && state.samples.iter().all(|sample| sample.is_finite())) {
+            return Err(Error::config(format!(
+                "windows of {} samples every {} cannot go on from a state of {held} samples with the next window at {}; \
+                 it is of another front end, or damaged",
+                self.length, self.hop, state.next
+            )));
+        }
+        self.buffer.clone_from(&state.samples);
+        self.next = state.next;
+        self.started = state.started;
+        Ok(())
     }
 
     pub fn push(&mut self, samples: &[f32], mut on_window: impl FnMut(&[f32])) {

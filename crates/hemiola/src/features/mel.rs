@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filterbank::Filterbank;
 use super::frames::{FrameExtractor, Frames};
-use super::framing::PadMode;
+use super::framing::{FramingState, PadMode};
 use super::scale::Compression;
 use super::stft::{Stft, StftConfig};
 use crate::{Error, Result};
@@ -239,6 +239,19 @@ impl Mel {
 
     pub fn config(&self) -> &MelConfig {
         &self.config
+    }
+
+    /// Where the stream is.
+    pub fn state(&self) -> FramingState {
+        self.stft.state()
+    }
+
+    /// Goes on from where a stream of the same configuration is.
+    ///
+    /// # Errors
+    /// When no stream of this configuration can be there.
+    pub fn resume(&mut self, state: &FramingState) -> Result<()> {
+        self.stft.resume(state)
     }
 }
 

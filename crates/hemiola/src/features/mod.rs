@@ -17,7 +17,7 @@ mod stft;
 pub use constant_q::{ConstantQ, ConstantQConfig};
 pub use filterbank::Filterbank;
 pub use frames::{FrameExtractor, Frames, extract};
-pub use framing::PadMode;
+pub use framing::{FramingState, PadMode};
 pub use front_end::FrontEnd;
 pub use log_frequency::{AnalysisWindow, LogFrequency, LogFrequencyConfig};
 pub use mel::{Mel, MelConfig, MelNorm, MelScale, mfcc};

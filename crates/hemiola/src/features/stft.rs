@@ -6,7 +6,7 @@ use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 use serde::{Deserialize, Serialize};
 
-use super::framing::{Framing, PadMode};
+use super::framing::{Framing, FramingState, PadMode};
 use crate::{Error, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,19 @@ impl Stft {
     /// n_fft / 2 + 1.
     pub fn n_bins(&self) -> usize {
         self.transform.spectrum.len()
+    }
+
+    /// Where the stream is.
+    pub fn state(&self) -> FramingState {
+        self.framing.state()
+    }
+
+    /// Goes on from where a stream of the same transform is.
+    ///
+    /// # Errors
+    /// When no stream of this transform can be there.
+    pub fn resume(&mut self, state: &FramingState) -> Result<()> {
+        self.framing.resume(state)
     }
 
     /// Takes mono samples; `on_frame` sees every spectrum that they complete.

@@ -1,8 +1,9 @@
-//! Lists of notes, onsets and chords in and out as text, CSV, TSV and JSON; labelled intervals in and out; events,
-//! pitch tracks and keys in; chords out as JAMS, arrays as NPY.
+//! Lists of notes, onsets and chords in and out as text, CSV, TSV and JSON; labelled intervals and chroma in and out;
+//! events, pitch tracks and keys in; chords out as JAMS, arrays as NPY.
 
 mod atomic;
 mod chords;
+mod chroma;
 mod jams;
 mod lab;
 mod notes;
@@ -13,6 +14,7 @@ mod toml_text;
 
 pub use atomic::{check_writable, write_atomically};
 pub use chords::{ChordFormat, ChordList, Recording, begins_as_chords, read_chords};
+pub use chroma::{ChromaFormat, ChromaTable};
 pub use lab::{begins_as_key, begins_as_lab, encode_lab, read_chord_lab, read_key, read_lab};
 pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,

@@ -2,6 +2,7 @@
 
 pub mod chord;
 pub mod chord_graph;
+mod chroma;
 pub mod key;
 mod note;
 mod note_name;
@@ -11,6 +12,7 @@ mod pitch_class_set;
 mod quantized;
 mod segment;
 
+pub use chroma::{Chroma, PITCH_CLASS_NAMES};
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
 pub use note_name::{Letter, NoteName};
 pub use onset::{Onset, SAME_ONSET_S, joined_onsets};

@@ -1,4 +1,4 @@
-//! Pictures: notes over time, matrices in colour, attention, what networks hear. Written as SVG, or as PNG drawn from that SVG.
+//! Pictures: notes over time, matrices in colour, chroma, attention, what networks hear. Written as SVG, or as PNG drawn from that SVG.
 //!
 //! ```
 //! use hemiola::{music::Note, plot};
@@ -12,6 +12,7 @@
 
 mod attention;
 mod axis;
+mod chroma;
 mod colour;
 mod features;
 mod frame;
@@ -29,6 +30,7 @@ mod text;
 
 pub use attention::attention_map;
 pub use axis::{Axis, Ticks};
+pub use chroma::chroma;
 pub use colour::{Colour, ColourScale};
 pub use features::{FeatureSheet, FilterRows, LayerMaps, Patch, StepCurve, feature_picture};
 pub use heat_map::{FirstRow, HeatMapOptions, heat_map};

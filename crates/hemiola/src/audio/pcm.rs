@@ -1,0 +1,534 @@
+//! Sound as it comes out of a recorder through a pipe: pulse-code modulation, bare or behind a WAV header.
+//!
+//! What a read gives is handed on at once, so that a live stream is heard as it comes; [`AudioStream`](super::AudioStream)
+//! reads files of all formats.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::Resampler;
+use super::decode::LARGEST_SAMPLE;
+use crate::{Error, Result};
+
+/// The most bytes that are waited for at once.
+const READ_LEN: usize = 1 << 13;
+
+/// Lengths from here on stand in the headers of recorders that cannot know how long they will record; arecord writes 2³¹.
+const UNKNOWN_LEN: u32 = 0x7fff_ff00;
+
+/// The longest `fmt ` chunk that makes sense, in bytes: that of the extensible format has 40.
+const MAX_FMT_LEN: u32 = 1 << 10;
+
+/// How a sample is written; all are little endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PcmEncoding {
+    S16Le,
+    S24Le,
+    S32Le,
+    F32Le,
+}
+
+impl PcmEncoding {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::S16Le => 2,
+            Self::S24Le => 3,
+            Self::S32Le | Self::F32Le => 4,
+        }
+    }
+
+    /// In ±1; `bytes` are those of one sample.
+    fn sample(self, bytes: &[u8]) -> f32 {
+        match *bytes {
+            [a, b] => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
+            [a, b, c] => i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0,
+            [a, b, c, d] if self == Self::F32Le => f32::from_le_bytes([a, b, c, d]),
+            [a, b, c, d] => i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0,
+            _ => 0.0,
+        }
+    }
+}
+
+impl fmt::Display for PcmEncoding {
+    /// As ffmpeg calls it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::S16Le => "s16le",
+            Self::S24Le => "s24le",
+            Self::S32Le => "s32le",
+            Self::F32Le => "f32le",
+        })
+    }
+}
+
+/// What bytes of sound mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcmFormat {
+    pub encoding: PcmEncoding,
+    /// Hz.
+    pub sample_rate: u32,
+    /// Interleaved.
+    pub channels: u16,
+}
+
+impl PcmFormat {
+    /// Bytes of one moment: a sample of every channel.
+    pub fn frame_bytes(&self) -> usize {
+        self.encoding.bytes() * usize::from(self.channels)
+    }
+}
+
+impl fmt::Display for PcmFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.channels == 1 { "" } else { "s" };
+        let (encoding, rate, channels) = (self.encoding, self.sample_rate, self.channels);
+        write!(f, "{encoding}, {rate} Hz, {channels} channel{plural}")
+    }
+}
+
+/// Live sound, mixed to mono (the mean of its channels) and resampled, block by block as it comes.
+pub struct PcmStream {
+    name: PathBuf,
+    reader: Box<dyn Read + Send>,
+    format: PcmFormat,
+    /// Bytes that a header states and that have not come yet; `None` where nobody knows.
+    left: Option<u64>,
+    missing: u64,
+    n_bytes: u64,
+    /// Bytes of a frame that is not complete.
+    bytes: Vec<u8>,
+    mono: Vec<f32>,
+    block: Vec<f32>,
+    resampler: Resampler,
+    ended: bool,
+}
+
+impl PcmStream {
+    /// Bare samples of a known format, to be read at `sample_rate` Hz. `name` is what errors call the stream.
+    ///
+    /// # Errors
+    /// The format has no channel, or a rate that cannot be resampled.
+    pub fn raw(
+        reader: impl Read + Send + 'static,
+        name: impl AsRef<Path>,
+        format: PcmFormat,
+        sample_rate: u32,
+    ) -> Result<Self> {
+        Self::new(Box::new(reader), name.as_ref(), format, None, sample_rate)
+    }
+
+    /// Samples behind a WAV header, which is read here.
+    ///
+    /// # Errors
+    /// The header is damaged, or states an encoding other than integers of 16, 24 or 32 bits or floats of 32.
+    pub fn wav(
+        mut reader: impl Read + Send + 'static,
+        name: impl AsRef<Path>,
+        sample_rate: u32,
+    ) -> Result<Self> {
+        let name = name.as_ref();
+        let (format, len) = read_header(&mut reader).map_err(|fault| match fault {
+            Fault::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Error::input(name, "ends within its WAV header")
+            }
+            Fault::Io(error) => Error::io(name, error),
+            Fault::Header(message) => Error::input(name, message),
+        })?;
+        Self::new(Box::new(reader), name, format, len, sample_rate)
+    }
+
+    fn new(
+        reader: Box<dyn Read + Send>,
+        name: &Path,
+        format: PcmFormat,
+        left: Option<u64>,
+        sample_rate: u32,
+    ) -> Result<Self> {
+        if format.channels == 0 {
+            return Err(Error::input(name, "PCM of 0 channels; expected at least 1"));
+        }
+        let resampler = Resampler::new(format.sample_rate, sample_rate)
+            .map_err(|error| Error::input(name, error.to_string()))?;
+        Ok(Self {
+            name: name.to_path_buf(),
+            reader,
+            format,
+            left,
+            missing: 0,
+            n_bytes: 0,
+            bytes: Vec::new(),
+            mono: Vec::new(),
+            block: Vec::new(),
+            resampler,
+            ended: false,
+        })
+    }
+
+    /// What comes in.
+    pub fn format(&self) -> PcmFormat {
+        self.format
+    }
+
+    /// See [`Resampler::latency_s`].
+    pub fn resampling_latency_s(&self) -> f64 {
+        self.resampler.latency_s()
+    }
+
+    /// Seconds by which the stream has ended before the end that its header states.
+    pub fn missing_s(&self) -> f64 {
+        let bytes_a_second = self.format.frame_bytes() as f64 * f64::from(self.format.sample_rate);
+        self.missing as f64 / bytes_a_second
+    }
+
+    /// The next samples, never none; `None` at the end. Waits until some have come.
+    ///
+    /// # Errors
+    /// The stream cannot be read, has a sample that is not a finite number, or ends within a frame, as PCM of another
+    /// width does; what came before has been handed out by then. After an error the stream has ended.
+    pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
+        self.block.clear();
+        while self.block.is_empty() && !self.ended {
+            if let Err(error) = self.fill() {
+                self.ended = true;
+                return Err(error);
+            }
+        }
+        Ok((!self.block.is_empty()).then_some(&self.block))
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        let wanted = self.left.map_or(READ_LEN, |left| {
+            usize::try_from(left).map_or(READ_LEN, |left| left.min(READ_LEN))
+        });
+        let held = self.bytes.len();
+        self.bytes.resize(held + wanted, 0);
+        let count = loop {
+            match self.reader.read(&mut self.bytes[held..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(&self.name, error)),
+                Ok(count) => break count,
+            }
+        };
+        self.bytes.truncate(held + count);
+        self.n_bytes += count as u64;
+        self.left = self.left.map(|left| left - count as u64);
+        if count > 0 {
+            return self.decode();
+        }
+        self.missing = self.left.unwrap_or(0);
+        // Who is cut off before its time may be so anywhere.
+        if !self.bytes.is_empty() && self.missing == 0 {
+            return Err(self.left_over());
+        }
+        self.ended = true;
+        self.resampler.finish(&mut self.block)
+    }
+
+    fn decode(&mut self) -> Result<()> {
+        let PcmFormat {
+            encoding, channels, ..
+        } = self.format;
+        let before = self.n_bytes - self.bytes.len() as u64;
+        let frames = self.bytes.chunks_exact(self.format.frame_bytes());
+        let used = self.bytes.len() - frames.remainder().len();
+        self.mono.clear();
+        self.mono.extend(frames.map(|frame| {
+            let samples = frame.chunks_exact(encoding.bytes());
+            let sum: f32 = samples.map(|bytes| encoding.sample(bytes)).sum();
+            sum / f32::from(channels)
+        }));
+        self.bytes.drain(..used);
+        if let Some(at) = self
+            .mono
+            .iter()
+            .position(|sample| sample.is_nan() || sample.abs() > LARGEST_SAMPLE)
+        {
+            let frame = before / self.format.frame_bytes() as u64 + at as u64;
+            return Err(Error::input(
+                &self.name,
+                format!(
+                    "the sample at {:.6} s is {}; expected finite numbers around ±1. Is it {} at all?",
+                    frame as f64 / f64::from(self.format.sample_rate),
+                    self.mono[at],
+                    self.format
+                ),
+            ));
+        }
+        self.resampler.push(&self.mono, &mut self.block)
+    }
+
+    fn left_over(&self) -> Error {
+        let (left_over, frame) = (self.bytes.len(), self.format.frame_bytes());
+        Error::input(
+            &self.name,
+            format!(
+                "{} bytes are no whole number of frames of {frame} bytes ({}): {left_over} left over. Samples of another \
+                 width, or another number of channels, sound as noise; or the recorder was cut off",
+                self.n_bytes, self.format
+            ),
+        )
+    }
+}
+
+enum Fault {
+    Io(io::Error),
+    Header(String),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The format, and the bytes of sound that follow, where the header knows it.
+///
+/// Source: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0" (1991), and
+/// `WAVEFORMATEXTENSIBLE`.
+fn read_header(reader: &mut impl Read) -> std::result::Result<(PcmFormat, Option<u64>), Fault> {
+    let mut head = [0; 12];
+    reader.read_exact(&mut head)?;
+    if &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
+        return Err(Fault::Header(
+            "does not begin as a WAV file does (RIFF … WAVE)".to_owned(),
+        ));
+    }
+    let mut format = None;
+    loop {
+        let mut chunk = [0; 8];
+        reader.read_exact(&mut chunk)?;
+        let len = u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]);
+        match &chunk[..4] {
+            b"fmt " if len <= MAX_FMT_LEN => {
+                let mut body = vec![0; padded(len) as usize];
+                reader.read_exact(&mut body)?;
+                format = Some(read_format(&body)?);
+            }
+            b"data" => {
+                let Some(format) = format else {
+                    return Err(Fault::Header(
+                        "its WAV header tells no format before the sound (no chunk \"fmt \")"
+                            .to_owned(),
+                    ));
+                };
+                let known = len > 0 && len < UNKNOWN_LEN;
+                return Ok((format, known.then_some(len.into())));
+            }
+            _ => {
+                let body = padded(len);
+                let skipped = io::copy(&mut reader.take(body), &mut io::sink())?;
+                if skipped < body {
+                    return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+                }
+            }
+        }
+    }
+}
+
+/// Chunks begin at even bytes.
+fn padded(len: u32) -> u64 {
+    u64::from(len) + u64::from(len % 2)
+}
+
+fn read_format(body: &[u8]) -> std::result::Result<PcmFormat, Fault> {
+    const INTEGERS: u16 = 1;
+    const FLOATS: u16 = 3;
+    const EXTENSIBLE: u16 = 0xfffe;
+    let short = |at: usize| match body.get(at..at + 2) {
+        Some(&[a, b]) => u16::from_le_bytes([a, b]),
+        _ => 0,
+    };
+    let kind = match short(0) {
+        // The first bytes of its identifier of the kind.
+        EXTENSIBLE => short(24),
+        kind => kind,
+    };
+    let bits = short(14);
+    let encoding = match (kind, bits) {
+        (INTEGERS, 16) => PcmEncoding::S16Le,
+        (INTEGERS, 24) => PcmEncoding::S24Le,
+        (INTEGERS, 32) => PcmEncoding::S32Le,
+        (FLOATS, 32) => PcmEncoding::F32Le,
+        _ => {
+            return Err(Fault::Header(format!(
+                "WAV of kind {kind} with {bits} bits to the sample; expected integers (kind 1) of 16, 24 or 32 bits, or \
+                 floats (kind 3) of 32"
+            )));
+        }
+    };
+    Ok(PcmFormat {
+        encoding,
+        sample_rate: u32::from(short(4)) | u32::from(short(6)) << 16,
+        channels: short(2),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MONO: PcmFormat = PcmFormat {
+        encoding: PcmEncoding::S16Le,
+        sample_rate: 8000,
+        channels: 1,
+    };
+
+    /// Gives a byte or two a read.
+    struct Drops(io::Cursor<Vec<u8>>);
+
+    impl Read for Drops {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let len = to.len().min(1 + self.0.position() as usize % 2);
+            self.0.read(&mut to[..len])
+        }
+    }
+
+    fn all(mut stream: PcmStream) -> (Vec<f32>, Option<String>) {
+        let mut samples = Vec::new();
+        loop {
+            match stream.next_block() {
+                Ok(Some(block)) => samples.extend_from_slice(block),
+                Ok(None) => return (samples, None),
+                Err(error) => return (samples, Some(error.to_string())),
+            }
+        }
+    }
+
+    fn raw(bytes: &[u8], format: PcmFormat) -> (Vec<f32>, Option<String>) {
+        let drops = Drops(io::Cursor::new(bytes.to_vec()));
+        all(PcmStream::raw(drops, "pipe", format, format.sample_rate).unwrap())
+    }
+
+    /// A header as arecord writes it.
+    fn wav(kind: u16, bits: u16, channels: u16, data_len: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec();
+        let frame = channels * bits / 8;
+        bytes.extend([kind.to_le_bytes(), channels.to_le_bytes()].concat());
+        bytes.extend(
+            [
+                8000u32.to_le_bytes(),
+                (8000 * u32::from(frame)).to_le_bytes(),
+            ]
+            .concat(),
+        );
+        bytes.extend([frame.to_le_bytes(), bits.to_le_bytes()].concat());
+        // A chunk of an odd length that nobody needs.
+        bytes.extend(b"LIST\x03\0\0\0abc\0data");
+        bytes.extend(data_len.to_le_bytes());
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    #[test]
+    fn every_encoding_has_its_width_and_full_scale() {
+        let half = f32::to_le_bytes(-0.5);
+        for (encoding, bytes) in [
+            (
+                PcmEncoding::S16Le,
+                &[0x00, 0x40, 0x00, 0xc0, 0x00, 0x80][..],
+            ),
+            (PcmEncoding::S24Le, &[0, 0, 0x40, 0, 0, 0xc0, 0, 0, 0x80]),
+            (
+                PcmEncoding::S32Le,
+                &[0, 0, 0, 0x40, 0, 0, 0, 0xc0, 0, 0, 0, 0x80],
+            ),
+            (
+                PcmEncoding::F32Le,
+                &[[0, 0, 0, 0x3f], half, [0, 0, 0x80, 0xbf]].concat(),
+            ),
+        ] {
+            let format = PcmFormat { encoding, ..MONO };
+            assert_eq!(raw(bytes, format), (vec![0.5, -0.5, -1.0], None));
+        }
+        let stereo = PcmFormat {
+            channels: 2,
+            ..MONO
+        };
+        assert_eq!(
+            raw(&[0, 0x40, 0, 0, 0, 0x40, 0, 0xc0], stereo).0,
+            [0.25, 0.0]
+        );
+    }
+
+    #[test]
+    fn a_wav_header_tells_the_format_and_the_length() {
+        let data = [0x00, 0x40, 0x00, 0xc0];
+        // A length, none as pipes have it (ffmpeg, arecord, others); what follows a known length is no sound.
+        for (len, bytes) in [
+            (4, [&data[..], b"LIST"].concat()),
+            (u32::MAX, data.to_vec()),
+            (0x8000_0000, data.to_vec()),
+            (0, data.to_vec()),
+        ] {
+            let drops = Drops(io::Cursor::new(wav(1, 16, 1, len, &bytes)));
+            let stream = PcmStream::wav(drops, "pipe", 8000).unwrap();
+            assert_eq!(stream.format(), MONO);
+            assert_eq!(all(stream), (vec![0.5, -0.5], None));
+        }
+        // Cut off within a frame, a second before its time.
+        let cut = wav(1, 16, 1, 16_003, &data[..3]);
+        let mut stream = PcmStream::wav(io::Cursor::new(cut), "pipe", 8000).unwrap();
+        assert_eq!(stream.next_block().unwrap(), Some(&[0.5][..]));
+        assert_eq!(stream.next_block().unwrap(), None);
+        assert_eq!(stream.missing_s(), 1.0);
+        let float = wav(3, 32, 2, 8, &[0, 0, 0, 0x3f, 0, 0, 0, 0]);
+        let stream = PcmStream::wav(io::Cursor::new(float), "pipe", 8000).unwrap();
+        assert_eq!(stream.format().to_string(), "f32le, 8000 Hz, 2 channels");
+        assert_eq!(all(stream).0, [0.25]);
+    }
+
+    #[test]
+    fn bytes_of_another_width_are_told_after_what_could_be_heard() {
+        let (samples, fault) = raw(&[0, 0x40, 0, 0x40, 7], MONO);
+        assert_eq!(samples, [0.5, 0.5]);
+        let fault = fault.unwrap();
+        for word in [
+            "pipe",
+            "5 bytes",
+            "frames of 2 bytes",
+            "s16le",
+            "1 left over",
+        ] {
+            assert!(fault.contains(word), "{word} is not in: {fault}");
+        }
+        let float = PcmFormat {
+            encoding: PcmEncoding::F32Le,
+            ..MONO
+        };
+        let bytes = [f32::to_le_bytes(0.5), f32::to_le_bytes(f32::NAN)].concat();
+        let (_, fault) = raw(&bytes, float);
+        assert!(fault.unwrap().contains("0.000125 s is NaN"));
+    }
+
+    #[test]
+    fn impossible_headers_are_refused() {
+        for (bytes, words) in [
+            (wav(1, 8, 1, 0, &[]), ["kind 1", "8 bits"]),
+            (wav(85, 16, 1, 0, &[]), ["kind 85", "expected integers"]),
+            (wav(1, 16, 0, 0, &[]), ["0 channels", "pipe"]),
+            (wav(1, 16, 1, 0, &[])[..30].to_vec(), ["ends", "header"]),
+            (b"RIFFxxxxAVI LIST".to_vec(), ["WAV", "RIFF"]),
+        ] {
+            let result = PcmStream::wav(io::Cursor::new(bytes), "pipe", 8000);
+            let message = result.err().unwrap().to_string();
+            for word in words {
+                assert!(message.contains(word), "{word} is not in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_rate_is_resampled() {
+        let bytes = vec![0; 2 * 8000];
+        let stream = PcmStream::raw(io::Cursor::new(bytes), "pipe", MONO, 16_000).unwrap();
+        assert!((0.03..0.2).contains(&stream.resampling_latency_s()));
+        assert_eq!(all(stream).0.len(), 16_000);
+        assert_eq!(
+            PcmStream::raw(io::empty(), "pipe", MONO, 8000)
+                .unwrap()
+                .resampling_latency_s(),
+            0.0
+        );
+    }
+}
