@@ -1,7 +1,8 @@
 """Recordings with their notes, on which the model of chroma is trained, and whole songs with their chords, rendered from MIDI.
 
     OUT/train/NAME.flac, NAME.mid   22050 Hz, mono, 16 bit, 30 s, and the pitched notes that sound in it    OUT/dev/...
-    OUT/songs/NNN.flac, NNN.mid, NNN.lab, NNN.key   songs of POP909 from beginning to end, their chords and their key
+    OUT/songs_train/NNN.flac, NNN.mid, NNN.lab, NNN.key   songs of POP909 from beginning to end, their chords and keys
+    OUT/songs_dev/...
 
     piano    GiantMIDI-Piano (Kong et al., TISMIR 2022), CC BY 4.0, on piano and other struck or plucked strings
     solo     POP909 (Wang et al., ISMIR 2020), MIT: one of its three parts on any instrument
@@ -11,8 +12,8 @@
 Three of five excerpts of `band` and `solo` and every other song have drums: of the Groove MIDI Dataset (Gillick et al., ICML
 2019), CC BY 4.0, at -14 to +3 dB; in songs a plain pattern on POP909's beats.
 
-Needs what onsets.py needs, with the same SoundFonts; one pair of them is for training, the other for dev and songs, the
-songs being those of POP909 whose number ends in 3.
+Needs what onsets.py needs, with the same SoundFonts; one pair of them is for training, the other for dev, as are the songs
+of POP909 whose number ends in 3.
 
     chroma.py --midi DATA/symbolic OUT --train-font MuseScore_General_Full.sf2 --train-font FluidR3_GM.sf2 \\
         --dev-font TimGM6mb.sf2 --dev-font sf_GMbank.sf2
@@ -36,7 +37,8 @@ RATE = 22_050
 FILES = {
     "train": dict(band=600, solo=120, piano=180, legato=120),
     "dev": dict(band=44, solo=16),
-    "songs": dict(song=30),
+    "songs_train": dict(song=40),
+    "songs_dev": dict(song=30),
 }
 WITH_DRUMS, DRUM_DB = 0.6, (-14, 3)
 
@@ -130,7 +132,9 @@ def make(job, found, seed, fonts, out):
     name = f"{kind}_{number:04}"
     rng = np.random.default_rng([seed, zlib.crc32(f"chroma/{side}/{name}".encode())])
     if kind == "song":
-        song(rng, found["dev", "pop909"][number * 3], fonts["dev"], out / side, number % 2 == 0)
+        half = side.removeprefix("songs_")
+        songs = found[half, "pop909"]
+        song(rng, songs[number * len(songs) // FILES[side][kind]], fonts[half], out / side, number % 2 == 0)
     else:
         excerpt(rng, found, side, kind, fonts[side], out / side, name)
 
@@ -142,16 +146,19 @@ def main():
         parser.add_argument(f"--{name}", action="append", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="the folder to make, such as songs_dev")
     parser.add_argument("--share", type=float, default=1.0, help="of the files, for a trial")
     parser.add_argument("out", type=Path, metavar="OUT")
     args = parser.parse_args()
     jobs = []
-    for side in ("songs", "dev", "train"):
+    order = ["songs_train", "songs_dev", "dev", "train"]
+    for side in order:
         (args.out / side).mkdir(parents=True, exist_ok=True)
         for kind, count in FILES[side].items():
             jobs += [(side, kind, i) for i in range(max(round(count * args.share), 1))]
     # The kinds in turn, so that a run that is stopped has some of each.
-    jobs.sort(key=lambda job: (["songs", "dev", "train"].index(job[0]), job[2] / FILES[job[0]][job[1]]))
+    jobs.sort(key=lambda job: (order.index(job[0]), job[2] / FILES[job[0]][job[1]]))
+    jobs = [job for job in jobs if args.only in job[0]]
     fonts = {"train": args.train_font, "dev": args.dev_font}
     work = functools.partial(make, found=onsets.sources(args.midi), seed=args.seed, fonts=fonts, out=args.out)
     with multiprocessing.Pool(args.jobs) as pool:

@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hemiola::audio::{AudioStream, Source};
+use hemiola::midi::Score;
 
 use crate::inputs::{self, Input};
 use crate::outputs::{Format, Target, make_folder};
@@ -34,6 +35,8 @@ pub struct Args {
 pub trait Listener: Sync {
     type Format: Format;
     type Found;
+    /// Whether MIDI files are inputs, too.
+    const READS_SCORES: bool = false;
 
     /// Hz, of the streams that [`Self::listen`] reads.
     fn sample_rate(&self) -> u32;
@@ -44,6 +47,11 @@ pub trait Listener: Sync {
         stream: &mut AudioStream,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Self::Found>;
+
+    /// What a MIDI file says of itself; only called of verbs that say [`Self::READS_SCORES`].
+    fn read(&self, _score: &Score) -> Result<Self::Found> {
+        anyhow::bail!("this is a MIDI file; expected a recording")
+    }
 
     /// The bytes of a file of what was found.
     fn encode(&self, found: &Self::Found, format: Self::Format) -> Result<Vec<u8>>;
@@ -117,9 +125,17 @@ impl<F: Format> Batch<F> {
         })
     }
 
-    fn hear(&self, input: &Input, listener: &impl Listener<Format = F>) -> Result<()> {
+    fn hear<L: Listener<Format = F>>(&self, input: &Input, listener: &L) -> Result<()> {
         if self.skip_existing && self.target.has_all(input) {
             return Ok(());
+        }
+        if L::READS_SCORES && inputs::is_midi(&input.path) {
+            let found = listener
+                .read(&Score::read(&input.path)?)
+                .with_context(|| input.path.display().to_string())?;
+            return self
+                .target
+                .write(input, |format| listener.encode(&found, format));
         }
         let mut stream = Source::from(&input.path).open(listener.sample_rate())?;
         let bar = progress::bar(

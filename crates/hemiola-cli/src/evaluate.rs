@@ -1,5 +1,6 @@
 //! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
+mod chroma;
 mod events;
 mod labels;
 mod masked;
@@ -64,6 +65,8 @@ enum Task {
     Phrases(phrases::Args),
     /// A classifier on recordings with labels: accuracy, average precision, confusion
     Tags(tags::Args),
+    /// A model of chroma on recordings with notes: average precision
+    Chroma(chroma::Args),
 }
 
 #[derive(clap::Args)]
@@ -105,6 +108,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
         Task::Tags(args) => tags::run(&args),
+        Task::Chroma(args) => chroma::run(&args),
         Task::Phrases(args) => phrases::run(&args),
         Task::Onset(files) => evaluate(&files, &ONSETS, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (

@@ -71,6 +71,13 @@ fn is_audio(path: &Path) -> bool {
         .is_some_and(|e| AUDIO_EXTENSIONS.contains(&e.to_ascii_lowercase().as_str()))
 }
 
+/// Whether a file is called as MIDI files are.
+pub fn is_midi(path: &Path) -> bool {
+    path.extension()
+        .and_then(|e| e.to_str())
+        .is_some_and(|e| matches!(e.to_ascii_lowercase().as_str(), "mid" | "midi"))
+}
+
 /// Refuses inputs whose results would have the same name.
 pub fn refuse_collisions(inputs: &[Input]) -> Result<()> {
     let mut seen: BTreeMap<&Path, &Path> = BTreeMap::new();

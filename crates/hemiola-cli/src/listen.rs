@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hemiola::features::FrameExtractor;
+use hemiola::music::chord::Vocabulary;
+use hemiola::tasks::chords::ChordFollower;
 use hemiola::tasks::chroma::ChromaStream;
+use hemiola::tasks::key::KeyFollower;
 
 use self::input::{PcmArgs, Sound, receive};
 use self::moment::{Gatherer, Moment, Summary};
@@ -59,9 +62,12 @@ pub struct Args {
     /// Print a line of JSON for each moment
     #[arg(long)]
     json: bool,
-    /// A built-in model or a checkpoint folder
+    /// The model of chroma: a built-in one or a checkpoint folder
     #[arg(long, default_value = "chroma")]
     model: String,
+    /// The model of chords: a built-in one or a checkpoint folder
+    #[arg(long, default_value = "chords")]
+    chords: String,
     /// Where to compute
     #[arg(long, default_value = "cpu")]
     device: crate::models::DeviceArg,
@@ -89,6 +95,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         ));
     }
     let extractor = crate::models::open_chroma_extractor(&args.model, &args.device.device())?;
+    let reader = crate::models::open_chord_reader(&args.chords)?;
     let stop = until_interrupted()?;
     let (sound, name) = open(args, extractor.sample_rate())?;
     let live = args.realtime || args.microphone.is_some();
@@ -105,6 +112,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut listener = Listener {
         gatherer: Gatherer::new(stream.front_end.hop_length(), rate, args.interval),
         latency_s: stream.latency_s() + sound.resampling_latency_s(),
+        chords: reader
+            .follow(stream.frames_per_second(), Vocabulary::Sevenths)
+            .with_context(|| format!("model {}", args.chords))?,
+        key: KeyFollower::new(stream.frames_per_second()),
         stream,
         frames: Vec::new(),
         queue: Arc::clone(&queue),
@@ -156,6 +167,8 @@ fn until_interrupted() -> Result<Arc<AtomicBool>> {
 struct Listener {
     stream: ChromaStream,
     gatherer: Gatherer,
+    chords: ChordFollower,
+    key: KeyFollower,
     latency_s: f64,
     /// Frames on their way from the one to the other.
     frames: Vec<[f32; 12]>,
@@ -253,6 +266,8 @@ impl Listener {
     /// Shows what the frames say.
     fn tell(&mut self) -> Result<()> {
         for frame in std::mem::take(&mut self.frames) {
+            self.chords.push(&frame);
+            self.key.push(&frame);
             if let Some(summary) = self.gatherer.frame(&frame) {
                 self.show_moment(summary)?;
             }
@@ -261,12 +276,16 @@ impl Listener {
     }
 
     fn show_moment(&mut self, summary: Summary) -> Result<()> {
+        let key = self.key.key();
         let moment = Moment {
             time_s: summary.time_s,
             chroma: summary.chroma,
             level_db: summary.level_db,
-            chord: None,
-            key: None,
+            chord: Some(match key {
+                Some(key) => key.spell_label(self.chords.current()).to_string(),
+                None => self.chords.current().to_string(),
+            }),
+            key: key.map(|key| key.to_string()),
             latency_s: self.latency_s,
             lag_s: self.lag_s(),
             lost_s: self.seconds(self.lost),

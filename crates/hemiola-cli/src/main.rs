@@ -3,6 +3,7 @@
 mod attribute;
 mod augment;
 mod batch;
+mod chords;
 mod chroma;
 mod data;
 mod evaluate;
@@ -11,6 +12,7 @@ mod finetune;
 mod infill;
 mod inputs;
 mod interpolate;
+mod key;
 mod listen;
 mod midi_files;
 mod models;
@@ -55,6 +57,10 @@ enum Verb {
     Onsets(onsets::Args),
     /// Tell how present each of the 12 pitch classes is over time (CSV, NPY, JSON, SVG, PNG)
     Chroma(chroma::Args),
+    /// Name the chords of recordings (lab, CSV, JSON, JAMS)
+    Chords(chords::Args),
+    /// Find the key of recordings and MIDI files
+    Key(key::Args),
     /// Hear a microphone, a pipe or a recording as it goes by: pitch classes and level, live or as JSON lines
     Listen(listen::Args),
     /// Make music from nothing (MIDI)
@@ -96,6 +102,8 @@ fn main() -> ExitCode {
         Verb::Tag(args) => tag::run(&args),
         Verb::Onsets(args) => onsets::run(args),
         Verb::Chroma(args) => chroma::run(args),
+        Verb::Chords(args) => chords::run(&args),
+        Verb::Key(args) => key::run(&args),
         Verb::Listen(args) => listen::run(&args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),

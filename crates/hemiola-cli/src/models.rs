@@ -9,6 +9,7 @@ use hemiola::checkpoint::{
     self, CheckpointConfig, CheckpointFiles, Import, Precision, TensorInfo, architectures,
     size_text,
 };
+use hemiola::tasks::chords::ChordReader;
 use hemiola::tasks::chroma::ChromaExtractor;
 use hemiola::tasks::features::FeatureExtractor;
 use hemiola::tasks::infill::Infiller;
@@ -142,6 +143,12 @@ pub fn open_onset_detector(name: &str, device: &hemiola::Device) -> Result<Onset
 pub fn open_chroma_extractor(name: &str, device: &hemiola::Device) -> Result<ChromaExtractor> {
     let (model, _, task) = open(name)?.assemble(device)?;
     ChromaExtractor::new(&model, &task).with_context(|| format!("model {name}"))
+}
+
+/// The model of chords of that name, or in that folder.
+pub fn open_chord_reader(name: &str) -> Result<ChordReader> {
+    let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
+    ChordReader::new(&model, task).with_context(|| format!("model {name}"))
 }
 
 /// The model that plays of that name, or in that folder.

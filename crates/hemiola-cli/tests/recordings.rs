@@ -1,10 +1,12 @@
-//! What every verb of recordings does alike: `hemiola transcribe`, `tag` and `onsets`, with their built-in models.
+//! What every verb of recordings does alike, with its built-in models.
 
 mod support;
 
 use std::fs;
 
 use hemiola::audio::{WavFormat, write_wav};
+use hemiola::formats::write_notes;
+use hemiola::music::{Note, midi_to_hz};
 use support::{Ran, folder, hemiola, hemiola_in, write_melody};
 use tempfile::TempDir;
 
@@ -15,7 +17,7 @@ struct Verb {
     other: &'static str,
 }
 
-const VERBS: [Verb; 3] = [
+const VERBS: [Verb; 6] = [
     Verb {
         name: "transcribe",
         format: "mid",
@@ -30,6 +32,21 @@ const VERBS: [Verb; 3] = [
         name: "onsets",
         format: "txt",
         other: "csv",
+    },
+    Verb {
+        name: "chroma",
+        format: "csv",
+        other: "json",
+    },
+    Verb {
+        name: "chords",
+        format: "lab",
+        other: "json",
+    },
+    Verb {
+        name: "key",
+        format: "txt",
+        other: "json",
     },
 ];
 
@@ -207,4 +224,74 @@ fn wrong_use_has_its_own_exit_code() {
             assert_eq!(verb.run(&at, arguments).code, 2, "{arguments:?}");
         }
     }
+}
+
+#[test]
+fn chords_and_keys_of_plain_music_are_told() {
+    let at = folder();
+    // I IV V I of C major as sines with overtones, two seconds each; and the same as MIDI.
+    let chords = [
+        [60, 64, 67, 72],
+        [60, 65, 69, 72],
+        [59, 62, 67, 71],
+        [60, 64, 67, 72],
+    ];
+    let notes: Vec<Note> = chords
+        .iter()
+        .enumerate()
+        .flat_map(|(index, pitches)| {
+            pitches.iter().map(move |&pitch| Note {
+                onset_s: 2.0 * index as f64,
+                offset_s: 2.0 * (index + 1) as f64,
+                pitch,
+                velocity: 80,
+            })
+        })
+        .collect();
+    let rate = 22_050;
+    let mut samples = vec![0.0f32; 8 * rate as usize];
+    for note in &notes {
+        for overtone in 1..6 {
+            let step =
+                std::f64::consts::TAU * midi_to_hz(f64::from(note.pitch)) * f64::from(overtone)
+                    / f64::from(rate);
+            let first = (note.onset_s * f64::from(rate)) as usize;
+            let last = (note.offset_s * f64::from(rate)) as usize;
+            for (index, sample) in samples[first..last].iter_mut().enumerate() {
+                let decay = (-(index as f64) / f64::from(rate)).exp();
+                *sample +=
+                    (0.08 / f64::from(overtone) * decay * (step * index as f64).sin()) as f32;
+            }
+        }
+    }
+    write_wav(at.path().join("a.wav"), &samples, 1, rate, WavFormat::Int16).unwrap();
+    write_notes(at.path().join("b.mid"), &notes, None).unwrap();
+    for name in ["a.wav", "b.mid"] {
+        let ran = hemiola(at.path(), &["key", name]).succeeded();
+        assert_eq!(ran.text(), "C\tmajor\n", "{name}");
+    }
+    let ran = hemiola(at.path(), &["chords", "a.wav", "--vocabulary", "majmin"]).succeeded();
+    let mut found: Vec<&str> = ran
+        .text()
+        .lines()
+        .filter_map(|line| line.split('\t').nth(2))
+        .collect();
+    found.dedup();
+    assert_eq!(found, ["C:maj", "F:maj", "G:maj", "C:maj"]);
+}
+
+#[test]
+fn what_has_no_pitch_has_no_chord_and_no_key() {
+    let at = folder();
+    write_wav(
+        at.path().join("silence.wav"),
+        &[0.0; 64_000],
+        1,
+        16_000,
+        WavFormat::Int16,
+    )
+    .unwrap();
+    let ran = hemiola(at.path(), &["chords", "silence.wav"]).succeeded();
+    assert_eq!(ran.text().split_whitespace().nth(2), Some("N"));
+    assert_eq!(ran.text().lines().count(), 1);
 }

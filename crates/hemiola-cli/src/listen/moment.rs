@@ -17,9 +17,9 @@ pub struct Moment {
     pub chroma: [f64; N_PITCH_CLASSES],
     /// Root mean square of the sound in decibels of full scale; a sine of full scale has −3.
     pub level_db: f64,
-    /// What chord sounds, where somebody follows chords.
+    /// The chord that sounds, in Harte's syntax.
     pub chord: Option<String>,
-    /// What key one is in, where somebody follows keys.
+    /// The key of late; `None` where no pitch stands out.
     pub key: Option<String>,
     /// From a sound until it shows: windows of the front end and of the change of the sample rate.
     pub latency_s: f64,

@@ -16,6 +16,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::formats::write_atomically;
 use crate::models::chord_gnn::ChordProgressionGnn;
+use crate::models::chord_hmm::ChordHmm;
 use crate::models::contrastive::ContrastiveEncoder;
 use crate::models::harmonic_cnn::HarmonicCnn;
 use crate::models::music_bert::MusicBert;
@@ -43,6 +44,7 @@ const ENTRIES: &[Entry] = &[
     Entry::of::<RealTimeMusicRnn>(),
     Entry::of::<MusicVae>(),
     Entry::of::<ChordProgressionGnn>(),
+    Entry::of::<ChordHmm>(),
     Entry::of::<MusicCnn>(),
     Entry::of::<HarmonicCnn>(),
     Entry::of::<ContrastiveEncoder>(),

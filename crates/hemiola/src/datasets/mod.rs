@@ -192,7 +192,7 @@ pub fn open(name: &str, folder: &Path, reserved: Option<&Reserved>) -> Result<Bo
 }
 
 /// The files of a folder with one of the endings (lower case, no dot), sorted by name.
-fn files_in(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_in(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
     let mut files = Vec::new();
     for entry in entries {

@@ -4,6 +4,7 @@
 mod atomic;
 mod chords;
 mod chroma;
+mod chroma_frames;
 mod jams;
 mod lab;
 mod notes;
@@ -15,6 +16,7 @@ mod toml_text;
 pub use atomic::{check_writable, write_atomically};
 pub use chords::{ChordFormat, ChordList, Recording, begins_as_chords, read_chords};
 pub use chroma::{ChromaFormat, ChromaTable};
+pub use chroma_frames::{ChromaFrames, read_chroma};
 pub use lab::{begins_as_key, begins_as_lab, encode_lab, read_chord_lab, read_key, read_lab};
 pub use notes::{
     NoteFormat, NoteList, begins_as_notes, encode_notes, read_notes, read_notes_from, write_notes,

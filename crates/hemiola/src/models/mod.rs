@@ -1,6 +1,7 @@
 //! One file per architecture.
 
 pub mod chord_gnn;
+pub mod chord_hmm;
 pub mod contrastive;
 pub mod harmonic_cnn;
 pub mod music_bert;

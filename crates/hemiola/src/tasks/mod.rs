@@ -1,11 +1,13 @@
 //! From a file to a result.
 
+pub mod chords;
 pub mod chroma;
 pub mod classify;
 pub mod classify_events;
 pub mod embed;
 pub mod features;
 pub mod infill;
+pub mod key;
 pub mod note_decoding;
 pub mod onsets;
 pub mod peak_picking;

@@ -133,7 +133,7 @@ impl Objective for ChromaObjective {
 
 /// Which pitch classes sound in `n_frames` frames from `start_s` on, row-major [time, 12]; frame i lies at start + i / fps.
 /// A note is its onset, its end and its pitch.
-fn targets(
+pub(super) fn targets(
     notes: impl Iterator<Item = (f64, f64, u8)>,
     start_s: f64,
     n_frames: usize,

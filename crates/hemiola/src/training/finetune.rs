@@ -103,6 +103,7 @@ impl FineTuning {
                 ..LabelledData::of(self.root.clone())
             },
             mixing: Default::default(),
+            loss: Default::default(),
             augment: Default::default(),
             transfer: Transfer {
                 from: Some(self.from.clone()),

@@ -1,11 +1,13 @@
 //! Recipes, losses, the training run and its resumption.
 
+mod chords;
 mod chroma;
 mod classifier;
 mod clips;
 mod contrastive;
 mod finetune;
 pub mod loader;
+mod measure_chroma;
 pub mod objective;
 mod onsets;
 mod preset;
@@ -19,11 +21,13 @@ pub mod symbolic;
 pub mod transcription;
 mod transfer;
 
+pub use chords::{ChordData, ChordRecipe};
 pub use chroma::{ChromaData, ChromaRecipe};
-pub use classifier::{ClassifierRecipe, LabelReport, Mixing, measure};
+pub use classifier::{ClassifierRecipe, LabelReport, Mixing, TagLoss, measure};
 pub use clips::{ClipsData, LabelledData, Reference};
 pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
 pub use finetune::FineTuning;
+pub use measure_chroma::{ChromaScores, measure_chroma};
 pub use onsets::{OnsetData, OnsetLoss, OnsetRecipe};
 pub use recipe::Recipe;
 pub use transfer::Transfer;

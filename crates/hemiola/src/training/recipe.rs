@@ -16,7 +16,9 @@ use crate::training::symbolic::music_transformer::MusicTransformerRecipe;
 use crate::training::symbolic::music_vae::MusicVaeRecipe;
 use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
-use crate::training::{ChromaRecipe, ClassifierRecipe, ContrastiveRecipe, OnsetRecipe};
+use crate::training::{
+    ChordRecipe, ChromaRecipe, ClassifierRecipe, ContrastiveRecipe, OnsetRecipe,
+};
 
 /// What a recipe trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,7 @@ pub enum Recipe {
     MusicCnnOnsets(Box<OnsetRecipe>),
     HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
     RealTimeMusicRnn(Box<ChromaRecipe>),
+    ChordHmm(Box<ChordRecipe>),
     ContrastiveEncoder(Box<ContrastiveRecipe>),
 }
 
@@ -196,6 +199,7 @@ impl Recipe {
             Recipe::MusicCnnOnsets(recipe) => recipe.as_ref(),
             Recipe::HarmonicCnn(recipe) => recipe.as_ref(),
             Recipe::RealTimeMusicRnn(recipe) => recipe.as_ref(),
+            Recipe::ChordHmm(recipe) => recipe.as_ref(),
             Recipe::ContrastiveEncoder(recipe) => recipe.as_ref(),
         }
     }

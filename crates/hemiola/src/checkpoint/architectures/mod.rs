@@ -2,6 +2,7 @@
 //! sizes that can be read off them.
 
 mod chord_gnn;
+mod chord_hmm;
 mod contrastive;
 mod harmonic_cnn;
 mod music_bert;

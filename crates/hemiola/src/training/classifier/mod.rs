@@ -53,12 +53,39 @@ pub struct ClassifierRecipe<C: ClassifierSizes> {
     #[serde(default)]
     pub mixing: Mixing,
     #[serde(default)]
+    pub loss: TagLoss,
+    #[serde(default)]
     pub augment: ClipAugment,
     #[serde(default)]
     pub transfer: Transfer,
     /// What the model card says beyond what the run knows.
     #[serde(default)]
     pub card: Card,
+}
+
+/// What counts beside whether each label is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TagLoss {
+    /// How much it counts that the tags of a clip are likelier than all others; for tags alone.
+    pub ranking: f64,
+}
+
+impl TagLoss {
+    fn check(self, target: Target) -> Result<()> {
+        let Self { ranking } = self;
+        if !(ranking >= 0.0 && ranking.is_finite()) {
+            return Err(Error::config(format!(
+                "loss.ranking is {ranking}; expected 0 or more"
+            )));
+        }
+        if ranking > 0.0 && target == Target::Class {
+            return Err(Error::config(
+                "loss.ranking is for tags; data.target is \"class\", whose loss ranks the classes already",
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn sizes_of_data<C: ClassifierSizes>() -> C {
@@ -108,6 +135,7 @@ impl<C: ClassifierSizes> ModelRecipe for ClassifierRecipe<C> {
         self.features.extractor()?;
         self.augment.check()?;
         self.mixing.check(self.data.target)?;
+        self.loss.check(self.data.target)?;
         self.transfer.check()?;
         self.data.validate(&self.features, LEAST_FRAMES)?;
         if self.model.n_bins() != self.features.n_bins() {
@@ -170,6 +198,7 @@ impl<C: ClassifierSizes> ModelRecipe for ClassifierRecipe<C> {
             objective: ClassifierObjective::<C> {
                 judge: judge.clone(),
                 weights: weights.into(),
+                ranking: self.loss.ranking,
             },
             model,
             task: task.clone(),

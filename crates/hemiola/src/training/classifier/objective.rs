@@ -30,6 +30,8 @@ pub struct ClassifierObjective<C: ClassifierSizes> {
     pub(super) judge: Judge<C>,
     /// How much each label counts.
     pub(super) weights: Arc<[f32]>,
+    /// How much it counts which tags are the likeliest; see [`TagLoss::ranking`](super::TagLoss).
+    pub(super) ranking: f64,
 }
 
 /// Judges whole recordings by the windows that cover them.
@@ -159,6 +161,8 @@ impl<C: ClassifierSizes> Objective for ClassifierObjective<C> {
     type Batch = ClipBatch;
     type Dev = DevClips;
 
+    const PARTS: &'static [&'static str] = &["ranking"];
+
     fn loss(&self, model: &C::Model, batch: &ClipBatch, device: &Device) -> Loss {
         let logits = self.judge.logits(model, &batch.spectrograms, device);
         let shape = logits.dims();
@@ -166,20 +170,29 @@ impl<C: ClassifierSizes> Objective for ClassifierObjective<C> {
             Tensor::from_data(TensorData::new(batch.targets.clone(), shape), device);
         let weights = TensorData::new(self.weights.to_vec(), [1, shape[1]]);
         let weights: Tensor<2> = Tensor::from_data(weights, device);
-        let total = match self.judge.target {
+        match self.judge.target {
             Target::Class => {
                 let each = log_softmax(logits, 1) * targets * weights; // [batch, labels]
-                each.sum_dim(1).mean().neg()
+                Loss {
+                    total: each.sum_dim(1).mean().neg(),
+                    parts: Vec::new(),
+                }
             }
             // A label that is there counts by its weight, one that is not once.
             Target::Tags => {
                 let weights = targets.clone() * (weights - 1.0) + 1.0;
-                (bce_with_logits(logits, targets) * weights).mean()
+                let each = bce_with_logits(logits.clone(), targets.clone());
+                let total = (each * weights).mean();
+                if self.ranking == 0.0 {
+                    let parts = Vec::new();
+                    return Loss { total, parts };
+                }
+                let ranking = ranking_loss(logits, targets);
+                Loss {
+                    total: total + ranking.clone() * self.ranking,
+                    parts: vec![("ranking", ranking)],
+                }
             }
-        };
-        Loss {
-            total,
-            parts: Vec::new(),
         }
     }
 
@@ -227,6 +240,14 @@ impl<C: ClassifierSizes> Objective for ClassifierObjective<C> {
         }
         scalars
     }
+}
+
+/// Cross-entropy of all labels together with the tags of a clip, each as likely as the others: D. Mahajan et al., "Exploring
+/// the Limits of Weakly Supervised Pretraining" (ECCV 2018), section 2.2. Clips without a tag do not count.
+fn ranking_loss(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let tags = targets.clone().sum_dim(1); // [batch, 1]
+    let shares = targets / tags.clamp_min(1.0);
+    (log_softmax(logits, 1) * shares).sum_dim(1).mean().neg()
 }
 
 fn most_probable(row: &[f64]) -> usize {
@@ -296,6 +317,18 @@ mod tests {
         }
         let all_right = judged(Target::Class, &[&[1.0, 0.0], &[0.0, 1.0]]);
         assert_eq!(all_right.temperature(&[clip(&[0]), clip(&[1])]), 1.0);
+    }
+
+    #[test]
+    fn ranking_is_the_cross_entropy_with_the_tags_of_a_clip() {
+        let device = Device::flex();
+        // Of 1 : 1 : 2, one tag, two tags, and none.
+        let row = [0.0, 0.0, 2f32.ln()];
+        let logits = Tensor::<2>::from_floats([row, row, row], &device);
+        let targets = Tensor::from_floats([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0; 3]], &device);
+        let found = ranking_loss(logits, targets).into_scalar::<f64>();
+        let expected = (2f64.ln() + (4f64.ln() + 2f64.ln()) / 2.0) / 3.0;
+        assert!((found - expected).abs() < 1e-6, "{found}");
     }
 
     #[test]
