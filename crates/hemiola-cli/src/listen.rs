@@ -34,15 +34,15 @@ const BETWEEN_WARNINGS: Duration = Duration::from_secs(1);
 /// How long nothing may come before it is looked whether to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Standard input is WAV, any other recording, or raw PCM as recorders write it:
-///
-///   arecord -q -f S16_LE -r 22050 -c 1 | hemiola listen -
-///
-///   ffmpeg -i URL -ac 1 -ar 22050 -f s16le - | hemiola listen -
-///
-/// Ctrl-C ends it; what was heard is then written.
+/// What the long help ends with.
+const EXAMPLES: &str = "\
+Standard input is WAV, another format that is recognised, or raw PCM as recorders write it:
+  arecord -q -f S16_LE -r 22050 -c 1 | hemiola listen -
+  ffmpeg -loglevel error -i URL -ac 1 -ar 22050 -f s16le - | hemiola listen - --json
+Ctrl-C ends it; what was heard until then is written.";
+
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// A recording, or - for standard input
     #[arg(default_value = "-", conflicts_with = "microphone")]
@@ -96,8 +96,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let extractor = crate::models::open_chroma_extractor(&args.model, &args.device.device())?;
     let reader = crate::models::open_chord_reader(&args.chords)?;
-    let stop = until_interrupted()?;
     let (sound, name) = open(args, extractor.sample_rate())?;
+    // No earlier, so that whoever waits in vain for sound to begin is not caught.
+    let stop = until_interrupted()?;
     let live = args.realtime || args.microphone.is_some();
     let rate = extractor.sample_rate();
     let overflow = match live {

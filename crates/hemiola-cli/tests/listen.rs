@@ -113,7 +113,7 @@ fn pipes_of_wav_and_of_raw_pcm_are_heard_as_the_file_is() {
     let wav = fs::read(at.path().join("a.wav")).unwrap();
     let s24le: Vec<u8> = sound()
         .iter()
-        .flat_map(|s| [&[0], &s.to_le_bytes()[..]].concat())
+        .flat_map(|s| [&[0][..], &s.to_le_bytes()].concat())
         .collect();
     let stereo: Vec<u8> = sound()
         .iter()

@@ -146,7 +146,13 @@ fn a_recording_is_its_stream() {
     );
     // What is played is not what is silent.
     let silence = by_tensors(&vec![0.0; 20_077]);
-    assert!((chroma.frames[100][0] - silence[100][0]).abs() > 1e-3);
+    let pairs = chroma
+        .frames
+        .as_flattened()
+        .iter()
+        .zip(silence.as_flattened());
+    let furthest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest > 1e-3, "{furthest}");
 }
 
 #[test]
@@ -167,12 +173,12 @@ fn the_shortest_inputs_have_one_frame_and_none_has_none() {
 }
 
 #[test]
-fn silence_is_heard_calmly() {
-    let found = in_parts(&extractor(), &vec![0.0; 30 * RATE as usize], &[1024]);
+fn half_a_minute_of_silence_does_not_drift() {
+    let silence = vec![0.0; 30 * RATE as usize];
+    let found = in_parts(&extractor(), &silence, &[1024]);
     assert_eq!(found.len(), 3001);
     assert!(found.iter().flatten().all(|v| (0.0..=1.0).contains(v)));
-    // It does not wander: the same input for half a minute, the same output.
-    assert_close(&found[2000..2001], &found[3000..3001]);
+    assert_close(&found, &by_tensors(&silence));
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod pcm;
 pub mod render;
 mod resample;
 mod source;
+mod wav_header;
 mod write;
 
 pub use decode::{AudioStream, read_mono};

@@ -1,6 +1,21 @@
 //! How present each pitch class is in a recording or a live stream, told by a [`RealTimeMusicRnn`] frame by frame.
 //!
 //! A whole recording is the stream fed block by block, so both give the same numbers.
+//!
+//! ```
+//! use hemiola::Device;
+//! use hemiola::models::realtime_rnn::RealTimeMusicRnnConfig;
+//! use hemiola::tasks::chroma::{ChromaConfig, ChromaExtractor};
+//!
+//! let untrained = RealTimeMusicRnnConfig::default().init(&Device::flex())?;
+//! let extractor = ChromaExtractor::new(&untrained, &ChromaConfig::default())?;
+//! let mut stream = extractor.stream();
+//! let mut chroma = Vec::new();
+//! stream.push(&[0.0; 4096], &mut chroma);
+//! // Every 512 samples, each as soon as the 1024 samples after its middle are there.
+//! assert_eq!(chroma.len(), 1 + (4096 - 1024) / 512);
+//! # Ok::<(), hemiola::Error>(())
+//! ```
 
 use std::path::Path;
 
