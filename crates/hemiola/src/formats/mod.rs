@@ -1,9 +1,11 @@
-//! Lists of notes and onsets in and out as text, CSV, TSV and JSON; events and pitch tracks in; arrays out as NPY.
+//! Lists of notes and onsets in and out as text, CSV, TSV and JSON; events, pitch tracks and harmonic analyses in; arrays
+//! out as NPY.
 
 mod atomic;
 mod notes;
 mod npy;
 mod onsets;
+pub mod romantext;
 mod series;
 mod toml_text;
 

@@ -6,9 +6,12 @@ mod onset;
 mod piano_roll;
 mod pitch_class_set;
 mod quantized;
+pub mod roman;
+mod sounding;
 
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
 pub use onset::{Onset, SAME_ONSET_S, joined_onsets};
 pub use piano_roll::{BINARY_VELOCITY, FrameGrid, Keys, PhraseShape, PianoRoll, RollOptions};
 pub use pitch_class_set::{N_PITCH_CLASSES, PitchClassSet};
 pub use quantized::{QuantizedNote, separated};
+pub use sounding::SoundingChord;
