@@ -5,6 +5,7 @@
 
 pub mod classification;
 pub mod frames;
+pub mod harmony;
 mod matching;
 pub mod multipitch;
 pub mod ngram;
