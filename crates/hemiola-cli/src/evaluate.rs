@@ -1,6 +1,7 @@
 //! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
 mod events;
+mod harmony;
 mod masked;
 mod pairing;
 mod phrases;
@@ -55,6 +56,8 @@ enum Task {
     Masked(masked::Args),
     /// A latent space of phrases on MIDI files: what it remembers, and how evenly it goes from phrase to phrase
     Phrases(phrases::Args),
+    /// Keys and degrees of the chords of Roman-numeral analyses
+    Harmony(harmony::Args),
     /// A classifier on recordings with labels: accuracy, average precision, confusion
     Tags(tags::Args),
 }
@@ -94,6 +97,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
+        Task::Harmony(args) => harmony::run(&args),
         Task::Tags(args) => tags::run(&args),
         Task::Phrases(args) => phrases::run(&args),
         Task::Onset(files) => evaluate(&files, &ONSETS, ONSET_GROUPS, &|reference, estimate| {
