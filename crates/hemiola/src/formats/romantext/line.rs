@@ -62,7 +62,8 @@ impl<'a> Line<'a> {
         if let Some(repeat) = repeat(line) {
             return repeat;
         }
-        if let Some((range, suffix)) = measures(first.text) {
+        // Some write a colon after the number.
+        if let Some((range, suffix)) = measures(first.text.trim_end_matches(':')) {
             if suffix.contains("var") || rest.first().is_some_and(|w| w.text.starts_with("var")) {
                 return Self::Variant;
             }

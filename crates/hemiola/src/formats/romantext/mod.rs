@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_chorale_is_read_as_written() {
         let text = "Composer: J. S. Bach\nBWV: 269\nTime Signature: 3/4\n\nForm: chorale\nm0 b3 G: I\n\
-                    m1 b2 IV6 b3 V6\nm2 I b2 V || b2.5 D: viio6/5\nNote: parallel fifths: none\nm2var1 I b2 ii\n\
+                    m1 b2 IV6 b3 V6\nm2 I b2 V || b2.5 D: viio6/5\nNote: parallel fifths: none\nm2var1: I b2 ii\n\
                     m4 b1.6 I :||\n";
         let analysis = parse(text);
         assert_eq!(

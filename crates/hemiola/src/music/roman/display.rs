@@ -5,7 +5,7 @@ use std::fmt;
 use super::{AugmentedSixth, Change, Figure, Quality, RomanNumeral, Seventh, Stem};
 
 /// The numerals of the degrees.
-pub(super) const NUMERALS: [&str; 7] = ["I", "II", "III", "IV", "V", "VI", "VII"];
+const NUMERALS: [&str; 7] = ["I", "II", "III", "IV", "V", "VI", "VII"];
 
 /// Half-diminished as `ø`, figures without strokes; reading it gives the same numeral again.
 impl fmt::Display for RomanNumeral {
