@@ -40,8 +40,8 @@ impl Default for HarmonyConfig {
     fn default() -> Self {
         Self {
             graph: ChordGraphConfig::default(),
-            change_cost: 3.0,
-            step_cost: 0.3,
+            change_cost: 2.0,
+            step_cost: 0.0,
         }
     }
 }
