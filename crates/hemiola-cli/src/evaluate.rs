@@ -2,6 +2,7 @@
 
 mod chroma;
 mod events;
+mod harmony;
 mod labels;
 mod masked;
 mod pairing;
@@ -63,6 +64,8 @@ enum Task {
     Masked(masked::Args),
     /// A latent space of phrases on MIDI files: what it remembers, and how evenly it goes from phrase to phrase
     Phrases(phrases::Args),
+    /// Keys and degrees of the chords of Roman-numeral analyses
+    Harmony(harmony::Args),
     /// A classifier on recordings with labels: accuracy, average precision, confusion
     Tags(tags::Args),
     /// A model of chroma on recordings with notes: average precision
@@ -107,6 +110,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         Task::Segment(files) => labels::sections(&files),
         Task::Events(args) => events::run(&args),
         Task::Masked(args) => masked::run(&args),
+        Task::Harmony(args) => harmony::run(&args),
         Task::Tags(args) => tags::run(&args),
         Task::Chroma(args) => chroma::run(&args),
         Task::Phrases(args) => phrases::run(&args),

@@ -12,6 +12,7 @@ use hemiola::checkpoint::{
 use hemiola::tasks::chords::ChordReader;
 use hemiola::tasks::chroma::ChromaExtractor;
 use hemiola::tasks::features::FeatureExtractor;
+use hemiola::tasks::harmony::HarmonyAnalyser;
 use hemiola::tasks::infill::Infiller;
 use hemiola::tasks::onsets::OnsetDetector;
 use hemiola::tasks::perform::Performer;
@@ -161,6 +162,12 @@ pub fn open_performer(name: &str) -> Result<Performer> {
 pub fn open_infiller(name: &str) -> Result<Infiller> {
     let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
     Infiller::new(model, task).with_context(|| format!("model {name}"))
+}
+
+/// The namer of harmony of that name, or in that folder.
+pub fn open_harmony_analyser(name: &str) -> Result<HarmonyAnalyser> {
+    let (model, _, task) = open(name)?.assemble(&hemiola::Device::flex())?;
+    HarmonyAnalyser::new(model, task).with_context(|| format!("model {name}"))
 }
 
 /// The latent space of phrases of that name, or in that folder.

@@ -2,6 +2,7 @@
 //! not.
 
 mod audio;
+mod harmony;
 mod labels;
 mod lesson;
 #[path = "../support/mod.rs"]

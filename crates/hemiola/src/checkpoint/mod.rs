@@ -44,11 +44,6 @@ pub trait Architecture: Module {
     fn torch_name(path: &str) -> String;
 }
 
-/// The task settings of an architecture that needs none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoTask {}
-
 /// `config.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

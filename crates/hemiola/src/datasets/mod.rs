@@ -1,9 +1,11 @@
 //! Data sets to train and to evaluate on: one file each, read and validated.
 
+pub mod billboard;
 pub mod cache;
 pub mod chorales;
 pub mod expression;
 pub mod giantmidi;
+pub mod made_progressions;
 pub mod maps;
 pub mod midi_folder;
 pub mod nottingham;
@@ -12,9 +14,11 @@ pub mod performance;
 pub mod piece_list;
 pub mod plan;
 pub mod pop909;
+pub mod progression;
 pub mod reading;
 pub mod reserved;
 pub mod synthetic;
+pub mod when_in_rome;
 
 use std::path::{Path, PathBuf};
 

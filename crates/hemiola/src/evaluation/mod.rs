@@ -6,6 +6,7 @@
 pub mod chord;
 pub mod classification;
 pub mod frames;
+pub mod harmony;
 mod intervals;
 pub mod key;
 mod matching;

@@ -1,5 +1,5 @@
 //! Lists of notes, onsets and chords in and out as text, CSV, TSV and JSON; labelled intervals and chroma in and out;
-//! events, pitch tracks and keys in; chords out as JAMS, arrays as NPY.
+//! events, pitch tracks, keys and harmonic analyses in; chords out as JAMS, arrays as NPY.
 
 mod atomic;
 mod chords;
@@ -10,6 +10,7 @@ mod lab;
 mod notes;
 mod npy;
 mod onsets;
+pub mod romantext;
 mod series;
 mod toml_text;
 

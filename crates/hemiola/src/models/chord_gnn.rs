@@ -6,6 +6,7 @@
 //! Information Retrieval".
 
 mod batch;
+mod turned;
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Linear, LinearConfig};
@@ -19,6 +20,7 @@ use crate::music::N_PITCH_CLASSES;
 use crate::music::chord_graph::EdgeKind;
 
 pub use batch::GraphBatch;
+pub use turned::{CHORD_FEATURES, HarmonyLogits};
 
 /// Sizes of a [`ChordProgressionGnn`]. The defaults are the reference preset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,11 @@ pub struct ChordProgressionGnnConfig {
     pub n_edge_types: usize,
     /// Classes of a node; 0 for no such head.
     pub n_node_classes: usize,
+    /// Classes of a second head for nodes, of their keys; 0 for no such head.
+    pub n_key_classes: usize,
+    /// Whether the heads for nodes see the node itself beside what the convolutions, which blend it with its neighbours,
+    /// make of it.
+    pub node_skip: bool,
     /// Width of the attention's hidden layer.
     pub attention_dim: usize,
     /// Dropout after the first two convolutions.
@@ -48,6 +55,8 @@ impl Default for ChordProgressionGnnConfig {
             n_classes: 7,
             n_edge_types: EdgeKind::COUNT,
             n_node_classes: 0,
+            n_key_classes: 0,
+            node_skip: false,
             attention_dim: 64,
             dropout: 0.5,
         }
@@ -80,7 +89,7 @@ impl ChordProgressionGnnConfig {
         self.validate()?;
         let hidden = self.hidden_dim;
         let linear = |from, to| LinearConfig::new(from, to).init(device);
-        let nodes = self.n_node_classes;
+        let (nodes, keys) = (self.n_node_classes, self.n_key_classes);
         Ok(ChordProgressionGnn {
             edge_embedding: EmbeddingConfig::new(self.n_edge_types, hidden).init(device),
             conv1: GraphConvolution::new(self.node_features, hidden, device),
@@ -93,6 +102,8 @@ impl ChordProgressionGnnConfig {
             ),
             classifier: linear(hidden, self.n_classes),
             node_classifier: (nodes > 0).then(|| linear(hidden, nodes)),
+            key_classifier: (keys > 0).then(|| linear(hidden, keys)),
+            node_skip: self.node_skip.then(|| linear(self.node_features, hidden)),
         })
     }
 }
@@ -108,6 +119,8 @@ pub struct ChordProgressionGnn {
     attention: (Linear, Linear),
     classifier: Linear,
     node_classifier: Option<Linear>,
+    key_classifier: Option<Linear>,
+    node_skip: Option<Linear>,
 }
 
 /// What the heads say, before any softmax, and what they say it of.
@@ -117,6 +130,8 @@ pub struct ChordGraphLogits {
     pub graph_logits: Tensor<2>,
     /// [nodes, n_node_classes], where the model has that head.
     pub node_logits: Option<Tensor<2>>,
+    /// [nodes, n_key_classes], where the model has that head.
+    pub key_logits: Option<Tensor<2>>,
     /// [nodes, hidden_dim].
     pub node_hidden: Tensor<2>,
     /// How much each node counts in its graph; the nodes of a graph add up to 1. [nodes, 1].
@@ -159,9 +174,15 @@ impl ChordProgressionGnn {
         let scores = (self.attention.1).forward(self.attention.0.forward(hidden.clone()).tanh());
         let attention = softmax_in_graphs(scores, batch);
         let of_graph = batch.members.product(attention.clone() * hidden.clone()); // [graphs, hidden]
+        let of_node = match &self.node_skip {
+            Some(skip) => hidden.clone() + relu(skip.forward(batch.nodes.clone())),
+            None => hidden.clone(),
+        };
+        let head = |head: &Option<Linear>| head.as_ref().map(|head| head.forward(of_node.clone()));
         Ok(ChordGraphLogits {
             graph_logits: self.classifier.forward(of_graph),
-            node_logits: (self.node_classifier.as_ref()).map(|head| head.forward(hidden.clone())),
+            node_logits: head(&self.node_classifier),
+            key_logits: head(&self.key_classifier),
             node_hidden: hidden,
             attention,
         })

@@ -10,7 +10,9 @@ mod onset;
 mod piano_roll;
 mod pitch_class_set;
 mod quantized;
+pub mod roman;
 mod segment;
+mod sounding;
 
 pub use chroma::{Chroma, PITCH_CLASS_NAMES};
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
@@ -20,3 +22,4 @@ pub use piano_roll::{BINARY_VELOCITY, FrameGrid, Keys, PhraseShape, PianoRoll, R
 pub use pitch_class_set::{N_PITCH_CLASSES, PitchClassSet};
 pub use quantized::{QuantizedNote, separated};
 pub use segment::Segment;
+pub use sounding::SoundingChord;

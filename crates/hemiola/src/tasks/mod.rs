@@ -6,6 +6,7 @@ pub mod classify;
 pub mod classify_events;
 pub mod embed;
 pub mod features;
+pub mod harmony;
 pub mod infill;
 pub mod key;
 pub mod note_decoding;

@@ -17,7 +17,7 @@ use crate::training::symbolic::music_vae::MusicVaeRecipe;
 use crate::training::symbolic::progressions::ChordProgressionRecipe;
 use crate::training::transcription::TranscriptionRecipe;
 use crate::training::{
-    ChordRecipe, ChromaRecipe, ClassifierRecipe, ContrastiveRecipe, OnsetRecipe,
+    ChordRecipe, ChromaRecipe, ClassifierRecipe, ContrastiveRecipe, HarmonyRecipe, OnsetRecipe,
 };
 
 /// What a recipe trains.
@@ -30,6 +30,7 @@ pub enum Recipe {
     MusicBertClassifier(Box<EventClassifierRecipe>),
     MusicVae(Box<MusicVaeRecipe>),
     ChordProgressionGnn(Box<ChordProgressionRecipe>),
+    ChordProgressionGnnHarmony(Box<HarmonyRecipe>),
     MusicCnn(Box<ClassifierRecipe<MusicCnnConfig>>),
     MusicCnnOnsets(Box<OnsetRecipe>),
     HarmonicCnn(Box<ClassifierRecipe<HarmonicCnnConfig>>),
@@ -195,6 +196,7 @@ impl Recipe {
             Recipe::MusicBertClassifier(recipe) => recipe.as_ref(),
             Recipe::MusicVae(recipe) => recipe.as_ref(),
             Recipe::ChordProgressionGnn(recipe) => recipe.as_ref(),
+            Recipe::ChordProgressionGnnHarmony(recipe) => recipe.as_ref(),
             Recipe::MusicCnn(recipe) => recipe.as_ref(),
             Recipe::MusicCnnOnsets(recipe) => recipe.as_ref(),
             Recipe::HarmonicCnn(recipe) => recipe.as_ref(),

@@ -4,14 +4,15 @@ use burn::tensor::Device;
 
 use super::{Shapes, name_in_sequential};
 use crate::checkpoint::import::{Importable, Imported};
-use crate::checkpoint::{Architecture, NoTask, TensorFile};
+use crate::checkpoint::{Architecture, TensorFile};
 use crate::error::Result;
 use crate::models::chord_gnn::{ChordProgressionGnn, ChordProgressionGnnConfig};
+use crate::tasks::harmony::ProgressionTask;
 
 impl Architecture for ChordProgressionGnn {
     const NAME: &'static str = "chord-progression-gnn";
     type Config = ChordProgressionGnnConfig;
-    type Task = NoTask;
+    type Task = ProgressionTask;
 
     fn from_config(config: &Self::Config, device: &Device) -> Result<Self> {
         config.init(device)
@@ -29,10 +30,12 @@ impl Importable for ChordProgressionGnn {
         let [n_edge_types, _] = shapes.get("edge_embedding.weight")?;
         let [attention_dim, _] = shapes.get("attention.0.weight")?;
         let [n_classes, _] = shapes.get("classifier.weight")?;
-        let n_node_classes = match shapes.any("node_classifier.") {
-            true => shapes.get::<2>("node_classifier.weight")?[0],
-            false => 0,
+        let classes = |head: &str| match shapes.any(&format!("{head}.")) {
+            true => Ok(shapes.get::<2>(&format!("{head}.weight"))?[0]),
+            false => Ok::<_, String>(0),
         };
+        let n_node_classes = classes("node_classifier")?;
+        let n_key_classes = classes("key_classifier")?;
         let dropout = ChordProgressionGnnConfig::default().dropout;
         Ok(Imported {
             model: ChordProgressionGnnConfig {
@@ -41,10 +44,12 @@ impl Importable for ChordProgressionGnn {
                 n_classes,
                 n_edge_types,
                 n_node_classes,
+                n_key_classes,
+                node_skip: shapes.any("node_skip."),
                 attention_dim,
                 dropout,
             },
-            task: NoTask {},
+            task: ProgressionTask::default(),
             assumed: vec![format!("dropout {dropout}, which only training uses")],
         })
     }
@@ -64,6 +69,8 @@ mod tests {
                 n_classes: 3,
                 n_edge_types: 4,
                 n_node_classes,
+                n_key_classes: n_node_classes / 4,
+                node_skip: n_node_classes > 0,
                 attention_dim: 8,
                 ..ChordProgressionGnnConfig::default()
             };

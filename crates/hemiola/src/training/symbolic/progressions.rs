@@ -9,11 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::labels::Labels;
-use crate::checkpoint::{Card, NoTask};
+use crate::checkpoint::Card;
 use crate::error::{Error, Result};
 use crate::models::chord_gnn::{ChordProgressionGnn, ChordProgressionGnnConfig, GraphBatch};
 use crate::music::chord_graph::{ChordGraph, ChordGraphBatch, ChordGraphConfig, ChordTones};
 use crate::music::{N_PITCH_CLASSES, PitchClassSet};
+use crate::tasks::harmony::ProgressionTask;
 use crate::training::Transfer;
 use crate::training::objective::{self, Lesson, Loss, Objective};
 use crate::training::recipe::{ModelRecipe, RunConfig};
@@ -304,7 +305,7 @@ impl ModelRecipe for ChordProgressionRecipe {
             run: self.run.clone(),
             objective: HarmonyObjective { loss: self.loss },
             model: self.model.clone(),
-            task: NoTask {},
+            task: ProgressionTask::default(),
             card: self.card.clone(),
             score: Score {
                 name: "loss",
