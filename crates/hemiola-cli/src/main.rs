@@ -9,6 +9,7 @@ mod data;
 mod evaluate;
 mod features;
 mod finetune;
+mod harmony;
 mod infill;
 mod inputs;
 mod interpolate;
@@ -59,6 +60,8 @@ enum Verb {
     Chroma(chroma::Args),
     /// Name the chords of recordings (lab, CSV, JSON, JAMS)
     Chords(chords::Args),
+    /// Name the Roman numerals and keys of chords, of MIDI files and of recordings (text, JSON)
+    Harmony(harmony::Args),
     /// Find the key of recordings and MIDI files
     Key(key::Args),
     /// Hear a microphone, a pipe or a recording as it goes by: pitch classes and level, live or as JSON lines
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Verb::Chroma(args) => chroma::run(args),
         Verb::Chords(args) => chords::run(&args),
         Verb::Key(args) => key::run(&args),
+        Verb::Harmony(args) => harmony::run(&args),
         Verb::Listen(args) => listen::run(&args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),

@@ -79,6 +79,19 @@ impl Mode {
 const FLATTEST: i32 = -5;
 
 impl Key {
+    /// The key on a pitch class (of a pitch modulo 12) whose signature has the fewest accidentals; of F# and Gb major, F#, of
+    /// Eb and D# minor, Eb.
+    pub fn usual(pitch_class: u8, mode: Mode) -> Self {
+        // Fifths from C, of which C is 0 and F# is 6.
+        let fifths = i16::from(pitch_class % 12) * 7 % 12;
+        // The most sharps of a signature, by the tonic's fifths.
+        let most = if mode == Mode::Minor { 8 } else { 6 };
+        Self {
+            tonic: NoteName::from_fifths(if fifths > most { fifths - 12 } else { fifths }),
+            mode,
+        }
+    }
+
     /// The name of a pitch class (of a pitch modulo 12) in the key.
     ///
     /// A tone of the scale has its letter, and so have the raised sixth and seventh of minor. The others are those of
@@ -234,5 +247,27 @@ impl TryFrom<String> for KeyLabel {
 impl From<KeyLabel> for String {
     fn from(label: KeyLabel) -> Self {
         label.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_keys_have_few_accidentals() {
+        let names = |mode| -> Vec<String> {
+            (0..12)
+                .map(|pc| Key::usual(pc, mode).tonic.to_string())
+                .collect()
+        };
+        let major = [
+            "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
+        ];
+        let minor = [
+            "C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B",
+        ];
+        assert_eq!(names(Mode::Major), major);
+        assert_eq!(names(Mode::Minor), minor);
     }
 }

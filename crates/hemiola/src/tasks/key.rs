@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::music::key::{Key, Mode};
-use crate::music::{Chroma, N_PITCH_CLASSES, Note, NoteName};
+use crate::music::{Chroma, N_PITCH_CLASSES, Note};
 
 /// How often each degree of the chromatic scale sounds in music in major, from the tonic up.
 ///
@@ -54,31 +54,13 @@ pub fn rank_keys(profile: &[f64; N_PITCH_CLASSES]) -> Result<Vec<KeyFit>> {
                 })
                 .sum();
             fits.push(KeyFit {
-                key: Key {
-                    tonic: usual_tonic(tonic, mode),
-                    mode,
-                },
+                key: Key::usual(tonic as u8, mode),
                 correlation: together / (ours * spread(weights, theirs)),
             });
         }
     }
     fits.sort_by(|a, b| b.correlation.total_cmp(&a.correlation));
     Ok(fits)
-}
-
-/// The name of a tonic whose key signature has the fewest accidentals; of Gb and F# major, F#, of D# and Eb minor, Eb.
-fn usual_tonic(pitch_class: usize, mode: Mode) -> NoteName {
-    // Fifths from C, of which C is 0 and F# is 6.
-    let fifths = (pitch_class as i16 * 7) % N_PITCH_CLASSES as i16;
-    let (signature, wrap) = match mode {
-        Mode::Minor => (fifths - 3, 5),
-        _ => (fifths, 6),
-    };
-    NoteName::from_fifths(if signature > wrap {
-        fifths - 12
-    } else {
-        fifths
-    })
 }
 
 /// How much each pitch class sounds in a chroma.
@@ -188,23 +170,6 @@ mod tests {
         assert_eq!(hear(0, 60), "C major");
         assert_eq!(hear(6, 5), "C major");
         assert_eq!(hear(6, 60), "F# major");
-    }
-
-    #[test]
-    fn tonics_have_their_usual_names() {
-        let names = |mode| -> Vec<String> {
-            (0..12)
-                .map(|pc| usual_tonic(pc, mode).to_string())
-                .collect()
-        };
-        let major = [
-            "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
-        ];
-        let minor = [
-            "C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B",
-        ];
-        assert_eq!(names(Mode::Major), major);
-        assert_eq!(names(Mode::Minor), minor);
     }
 
     #[test]
