@@ -104,6 +104,7 @@ impl FineTuning {
             },
             mixing: Default::default(),
             loss: Default::default(),
+            choose_by: None,
             augment: Default::default(),
             transfer: Transfer {
                 from: Some(self.from.clone()),

@@ -24,7 +24,7 @@ mod transfer;
 
 pub use chords::{ChordData, ChordRecipe};
 pub use chroma::{ChromaData, ChromaRecipe};
-pub use classifier::{ClassifierRecipe, LabelReport, Mixing, TagLoss, measure};
+pub use classifier::{ClassifierRecipe, DevScore, LabelReport, Mixing, TagLoss, measure};
 pub use clips::{ClipsData, LabelledData, Reference};
 pub use contrastive::{ContrastiveLoss, ContrastiveRecipe};
 pub use finetune::FineTuning;

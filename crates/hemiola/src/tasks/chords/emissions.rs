@@ -72,41 +72,96 @@ pub fn turned(frame: &[f32], root: usize, out: &mut [f32]) {
     }
 }
 
-/// The distributions of a [`ChordHmm`], ready to compute with. States are qualities × 12 roots, root by root within a
-/// quality, and no chord last.
+/// The distributions of a [`ChordHmm`], ready to compute with, for words that may stand for several of its qualities each.
+/// States are words × 12 roots, root by root within a word, and no chord last.
 #[derive(Debug, Clone)]
 pub struct Emissions {
     n_features: usize,
-    n_kinds: usize,
     statistics: ChordStatistics,
-    /// Σ ln of the diagonal of each whitening.
-    log_scale: Vec<f32>,
+    /// The qualities of each word; no chord is a word, too, the last.
+    words: Vec<Vec<Quality>>,
+    /// Log-probability that a word is followed by another whose root is so many semitones higher, [from, to, 12].
+    changes: Vec<f32>,
+}
+
+/// A quality of a word.
+#[derive(Debug, Clone)]
+struct Quality {
+    /// Its place in the model.
+    kind: usize,
+    /// How common it is within the word.
+    log_share: f32,
+    /// Σ ln of the diagonal of its whitening.
+    log_scale: f32,
 }
 
 impl Emissions {
-    pub fn new(model: &ChordHmm) -> Self {
-        let (n_features, n_kinds) = (model.n_features(), model.n_qualities() + 1);
+    /// `word_of` tells for each quality of the model, no chord left out, the word that stands for it, counted from 0 without
+    /// a gap.
+    pub fn new(model: &ChordHmm, word_of: &[usize]) -> Self {
+        let (n, none) = (model.n_features(), model.n_qualities());
         let statistics = model.statistics();
-        let diagonal = |kind: usize| {
-            let square = &statistics.whitening[kind * n_features * n_features..];
-            (0..n_features)
-                .map(|i| square[i * n_features + i].abs().max(1e-20).ln())
+        let kinds = none + 1;
+        let n_words = word_of.iter().max().map_or(0, |top| top + 1);
+        let changes_of = |from: usize, to: usize| {
+            let first = (from * kinds + to) * CLASSES;
+            &statistics.changes[first..first + CLASSES]
+        };
+        // How often each quality is come to, from anywhere: how common it is.
+        let common = |kind: usize| -> f32 {
+            let ways = (0..kinds).flat_map(|from| changes_of(from, kind).iter());
+            ways.map(|change| change.exp()).sum()
+        };
+        let log_scale = |kind: usize| {
+            let square = &statistics.whitening[kind * n * n..];
+            (0..n)
+                .map(|i| square[i * n + i].abs().max(1e-20).ln())
                 .sum()
         };
+        let members = |word: usize| -> Vec<usize> {
+            match word == n_words {
+                true => vec![none],
+                false => (0..none).filter(|&kind| word_of[kind] == word).collect(),
+            }
+        };
+        let words: Vec<Vec<Quality>> = (0..=n_words)
+            .map(|word| {
+                let kinds = members(word);
+                let all: f32 = kinds.iter().map(|&kind| common(kind)).sum();
+                let quality = |kind| Quality {
+                    kind,
+                    log_share: (common(kind) / all).ln(),
+                    log_scale: log_scale(kind),
+                };
+                kinds.into_iter().map(quality).collect()
+            })
+            .collect();
+        let mut changes = Vec::with_capacity(words.len() * words.len() * CLASSES);
+        for from in &words {
+            for to in &words {
+                for interval in 0..CLASSES {
+                    let pairs = from.iter().flat_map(|a| to.iter().map(move |b| (a, b)));
+                    let chance: f32 = pairs
+                        .map(|(a, b)| (a.log_share + changes_of(a.kind, b.kind)[interval]).exp())
+                        .sum();
+                    changes.push(chance.ln());
+                }
+            }
+        }
         Self {
-            log_scale: (0..n_kinds).map(diagonal).collect(),
-            n_features,
-            n_kinds,
+            n_features: n,
             statistics,
+            words,
+            changes,
         }
     }
 
     pub fn n_states(&self) -> usize {
-        (self.n_kinds - 1) * CLASSES + 1
+        (self.words.len() - 1) * CLASSES + 1
     }
 
-    fn log_density(&self, kind: usize, frame: &[f32]) -> f32 {
-        let n = self.n_features;
+    fn log_density(&self, quality: &Quality, frame: &[f32]) -> f32 {
+        let (n, kind) = (self.n_features, quality.kind);
         let mean = &self.statistics.means[kind * n..(kind + 1) * n];
         let whitening = &self.statistics.whitening[kind * n * n..(kind + 1) * n * n];
         let mut distance = 0.0;
@@ -118,7 +173,18 @@ impl Emissions {
                 .sum();
             distance += whitened * whitened;
         }
-        self.log_scale[kind] - 0.5 * distance
+        quality.log_scale - 0.5 * distance
+    }
+
+    /// ln Σ share · density over the qualities of a word.
+    fn log_word(&self, word: &[Quality], frame: &[f32]) -> f32 {
+        let each = |quality: &Quality| quality.log_share + self.log_density(quality, frame);
+        if let [quality] = word {
+            return each(quality);
+        }
+        let all: Vec<f32> = word.iter().map(each).collect();
+        let top = all.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        top + all.iter().map(|x| (x - top).exp()).sum::<f32>().ln()
     }
 
     /// Log-likelihoods of every state, [time, states], of features [time, n_features], each times `weight`.
@@ -126,20 +192,19 @@ impl Emissions {
         let n = self.n_features;
         let mut all = Vec::with_capacity(features.len() / n * self.n_states());
         let mut rotation = vec![0.0; n * CLASSES];
+        let (none, chords) = self.words.split_last().expect("no chord is a word");
         for frame in features.chunks_exact(n) {
             for (root, out) in rotation.chunks_exact_mut(n).enumerate() {
                 turned(frame, root, out);
             }
-            for kind in 0..self.n_kinds - 1 {
-                let chords = rotation.chunks_exact(n);
-                all.extend(chords.map(|frame| weight * self.log_density(kind, frame)));
+            for word in chords {
+                let turns = rotation.chunks_exact(n);
+                all.extend(turns.map(|frame| weight * self.log_word(word, frame)));
             }
             // What is no chord has no root: it sounds alike however it is turned.
-            let none: f32 = rotation
-                .chunks_exact(n)
-                .map(|frame| self.log_density(self.n_kinds - 1, frame))
-                .sum();
-            all.push(weight * none / CLASSES as f32);
+            let turns = rotation.chunks_exact(n);
+            let sum: f32 = turns.map(|frame| self.log_word(none, frame)).sum();
+            all.push(weight * sum / CLASSES as f32);
         }
         all
     }
@@ -147,16 +212,15 @@ impl Emissions {
     /// Log-probabilities of going from each state to each, [states, states], where chords last `chord_frames` frames on
     /// average.
     pub fn transitions(&self, chord_frames: f64) -> Vec<f32> {
-        let states = self.n_states();
+        let (states, words) = (self.n_states(), self.words.len());
         let leave = (1.0 / chord_frames.max(1.0 + 1e-6)).min(1.0 - 1e-6);
         let (stay, leave) = ((1.0 - leave).ln() as f32, leave.ln() as f32);
-        let kind_and_root = |state: usize| (state / CLASSES, state % CLASSES);
         let mut all = Vec::with_capacity(states * states);
         for from in 0..states {
             for to in 0..states {
-                let ((a, from_root), (b, to_root)) = (kind_and_root(from), kind_and_root(to));
-                let interval = (to_root + CLASSES - from_root) % CLASSES;
-                let change = self.statistics.changes[(a * self.n_kinds + b) * CLASSES + interval];
+                let interval = (to % CLASSES + CLASSES - from % CLASSES) % CLASSES;
+                let cell = (from / CLASSES * words + to / CLASSES) * CLASSES;
+                let change = self.changes[cell + interval];
                 all.push(if from == to { stay } else { leave + change });
             }
         }

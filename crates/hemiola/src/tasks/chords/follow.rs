@@ -22,11 +22,10 @@ pub struct ChordFollower {
 impl ChordFollower {
     pub(super) fn new(reader: ChordReader, fps: f64, vocabulary: Vocabulary) -> Self {
         let pool = reader.pool(fps);
-        let frame_s = pool as f64 / fps;
+        let words = reader.words(vocabulary);
+        let chord_frames = words.pace.chord_s * fps / pool as f64;
         Self {
-            transitions: reader
-                .emissions
-                .transitions(reader.config.chord_s / frame_s),
+            transitions: words.emissions.transitions(chord_frames),
             pool,
             reader,
             vocabulary,
@@ -54,10 +53,8 @@ impl ChordFollower {
     }
 
     fn decide(&mut self, features: &[f32]) {
-        let emissions = self
-            .reader
-            .emissions
-            .of(features, self.reader.config.weight);
+        let words = self.reader.words(self.vocabulary);
+        let emissions = words.emissions.of(features, words.pace.weight);
         let states = emissions.len();
         let next: Vec<f32> = match self.scores.is_empty() {
             true => emissions,
@@ -80,6 +77,6 @@ impl ChordFollower {
             }
         }
         self.scores = next.into_iter().map(|score| score - top).collect();
-        self.current = self.vocabulary.reduce(&self.reader.label(state));
+        self.current = words.label(state);
     }
 }

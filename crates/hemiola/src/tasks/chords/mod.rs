@@ -31,24 +31,35 @@ pub struct ChordConfig {
     /// Seconds of chroma that one decision is about, rounded to whole frames.
     #[serde(default = "default_frame_s")]
     pub frame_s: f64,
+    /// Of triads.
+    #[serde(default)]
+    pub triads: Pace,
+    /// Of chords with sevenths.
+    #[serde(default)]
+    pub sevenths: Pace,
+}
+
+/// How readily chords change.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pace {
     /// Seconds that a chord lasts on average.
-    #[serde(default = "default_chord_s")]
     pub chord_s: f64,
     /// How much a frame counts beside a change of chord; below 1, for neighbouring frames say much the same.
-    #[serde(default = "default_weight")]
     pub weight: f32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            chord_s: 2.0,
+            weight: 0.2,
+        }
+    }
 }
 
 fn default_frame_s() -> f64 {
     0.1
-}
-
-fn default_chord_s() -> f64 {
-    2.0
-}
-
-fn default_weight() -> f32 {
-    0.2
 }
 
 impl ChordConfig {
@@ -65,8 +76,10 @@ impl ChordConfig {
         }
         for (name, value) in [
             ("frame_s", self.frame_s),
-            ("chord_s", self.chord_s),
-            ("weight", f64::from(self.weight)),
+            ("triads.chord_s", self.triads.chord_s),
+            ("triads.weight", f64::from(self.triads.weight)),
+            ("sevenths.chord_s", self.sevenths.chord_s),
+            ("sevenths.weight", f64::from(self.sevenths.weight)),
         ] {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::config(format!(
@@ -90,10 +103,51 @@ impl ChordConfig {
 /// A [`ChordHmm`] ready to read chroma.
 #[derive(Debug, Clone)]
 pub struct ChordReader {
-    emissions: Emissions,
-    qualities: Vec<Shorthand>,
+    triads: Words,
+    sevenths: Words,
     config: ChordConfig,
     n_features: usize,
+}
+
+/// What a vocabulary makes of a model.
+#[derive(Debug, Clone)]
+struct Words {
+    emissions: Emissions,
+    /// What the words are called.
+    names: Vec<Shorthand>,
+    pace: Pace,
+}
+
+impl Words {
+    /// Every quality of the model by its word of a vocabulary, or by itself where that has none.
+    fn of(model: &ChordHmm, qualities: &[Shorthand], vocabulary: Vocabulary, pace: Pace) -> Self {
+        let mut names: Vec<Shorthand> = Vec::new();
+        let word_of: Vec<usize> = qualities
+            .iter()
+            .map(|&quality| {
+                let word = vocabulary.reduce(&Chord::new(NoteName::C, quality).into());
+                let name = word.chord().and_then(|c| c.shorthand).unwrap_or(quality);
+                names.iter().position(|n| *n == name).unwrap_or_else(|| {
+                    names.push(name);
+                    names.len() - 1
+                })
+            })
+            .collect();
+        Self {
+            emissions: Emissions::new(model, &word_of),
+            names,
+            pace,
+        }
+    }
+
+    /// The chord of a state.
+    fn label(&self, state: usize) -> ChordLabel {
+        let (word, root) = (state / N_PITCH_CLASSES, state % N_PITCH_CLASSES);
+        match self.names.get(word) {
+            Some(&name) => Chord::new(NoteName::C.transposed(root as i32), name).into(),
+            None => ChordLabel::NoChord,
+        }
+    }
 }
 
 impl ChordReader {
@@ -104,12 +158,20 @@ impl ChordReader {
             n_qualities: model.n_qualities(),
             n_features: model.n_features(),
         };
+        let qualities = config.shorthands(&sizes)?;
         Ok(Self {
-            emissions: Emissions::new(model),
-            qualities: config.shorthands(&sizes)?,
+            triads: Words::of(model, &qualities, Vocabulary::MajMin, config.triads),
+            sevenths: Words::of(model, &qualities, Vocabulary::Sevenths, config.sevenths),
             n_features: sizes.n_features,
             config,
         })
+    }
+
+    fn words(&self, vocabulary: Vocabulary) -> &Words {
+        match vocabulary {
+            Vocabulary::MajMin => &self.triads,
+            Vocabulary::Sevenths => &self.sevenths,
+        }
     }
 
     /// The built-in model of that name, or the checkpoint in that folder.
@@ -148,7 +210,7 @@ impl ChordReader {
     /// The chords of frames, row-major [time, features], frame i at i / fps: without a gap from 0 to the time of the
     /// frame after the last. Roots are written with the names of [`NoteName::transposed`] of C.
     ///
-    /// With [`Vocabulary::MajMin`] sevenths are heard as well, and written as the triads that they contain.
+    /// With [`Vocabulary::MajMin`] a triad is heard in all the qualities of the model that contain it.
     ///
     /// # Errors
     /// When the model reads frames of another width.
@@ -168,10 +230,16 @@ impl ChordReader {
         let n_frames = frames.len() / self.n_features;
         let pool = self.pool(fps);
         let features = self.config.chroma.features(frames, self.n_features, pool);
-        let path = self.decode(&features, pool as f64 / fps);
+        let words = self.words(vocabulary);
+        let emissions = words.emissions.of(&features, words.pace.weight);
+        let chord_frames = words.pace.chord_s * fps / pool as f64;
+        let transitions = words.emissions.transitions(chord_frames);
+        let states = words.emissions.n_states();
+        let initial = vec![-(states as f32).ln(); states];
+        let (path, _) = viterbi(&emissions, &transitions, &initial);
         let mut chords: Vec<Segment<ChordLabel>> = Vec::new();
         for (index, state) in path.into_iter().enumerate() {
-            let label = vocabulary.reduce(&self.label(state));
+            let label = words.label(state);
             let end_s = ((index + 1) * pool).min(n_frames) as f64 / fps;
             match chords.last_mut() {
                 Some(last) if last.label == label => last.end_s = end_s,
@@ -183,24 +251,6 @@ impl ChordReader {
             }
         }
         Ok(chords)
-    }
-
-    /// The state of each row of features, `frame_s` apart.
-    pub(crate) fn decode(&self, features: &[f32], frame_s: f64) -> Vec<usize> {
-        let emissions = self.emissions.of(features, self.config.weight);
-        let transitions = self.emissions.transitions(self.config.chord_s / frame_s);
-        let states = self.emissions.n_states();
-        let initial = vec![-(states as f32).ln(); states];
-        viterbi(&emissions, &transitions, &initial).0
-    }
-
-    /// The chord of a state.
-    pub(crate) fn label(&self, state: usize) -> ChordLabel {
-        let (quality, root) = (state / N_PITCH_CLASSES, state % N_PITCH_CLASSES);
-        match self.qualities.get(quality) {
-            Some(&shorthand) => Chord::new(NoteName::C.transposed(root as i32), shorthand).into(),
-            None => ChordLabel::NoChord,
-        }
     }
 
     /// A follower of a live chroma of `fps` frames a second.

@@ -16,7 +16,7 @@ use crate::formats::{ChromaFrames, read_chord_lab, read_chroma};
 use crate::models::chord_hmm::{ChordHmm, ChordHmmConfig};
 use crate::music::chord::{ChordLabel, Vocabulary};
 use crate::music::{N_PITCH_CLASSES, Segment};
-use crate::tasks::chords::{ChordConfig, ChordReader, ChromaKind};
+use crate::tasks::chords::{ChordConfig, ChordReader, ChromaKind, Pace};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunEvent, RunState};
 
@@ -101,13 +101,13 @@ impl ChordRecipe {
         }
     }
 
-    fn config(&self, weight: f32, chord_s: f64) -> ChordConfig {
+    fn config(&self, triads: Pace, sevenths: Pace) -> ChordConfig {
         ChordConfig {
             qualities: self.qualities.clone(),
             chroma: self.chroma,
             frame_s: self.frame_s,
-            chord_s,
-            weight,
+            triads,
+            sevenths,
         }
     }
 
@@ -160,17 +160,44 @@ impl ChordRecipe {
         }
     }
 
-    /// Seconds rightly labelled over seconds that the vocabulary of major and minor triads has words for.
-    fn majmin(reader: &ChordReader, dev: &[Labelled]) -> Result<f64> {
+    /// The share of time in which a vocabulary's chords are right, as mir_eval compares them, over the pieces by their
+    /// length.
+    fn score(reader: &ChordReader, dev: &[Labelled], vocabulary: Vocabulary) -> Result<f64> {
         let (mut right, mut all) = (0.0, 0.0);
         for piece in dev {
             let ChromaFrames { fps, values, .. } = &piece.frames;
-            let found = reader.read_frames(values, *fps, Vocabulary::MajMin)?;
+            let found = reader.read_frames(values, *fps, vocabulary)?;
             let length_s: f64 = piece.chords.iter().map(Segment::duration_s).sum();
-            right += length_s * chord::evaluate(&piece.chords, &found).majmin;
+            let scores = chord::evaluate(&piece.chords, &found);
+            right += length_s
+                * match vocabulary {
+                    Vocabulary::MajMin => scores.majmin,
+                    Vocabulary::Sevenths => scores.sevenths,
+                };
             all += length_s;
         }
         Ok(right / f64::max(all, 1e-9))
+    }
+
+    /// The pace with the best score in a vocabulary.
+    fn tuned(
+        &self,
+        model: &ChordHmm,
+        dev: &[Labelled],
+        vocabulary: Vocabulary,
+    ) -> Result<(f64, Pace)> {
+        let mut best = (f64::NEG_INFINITY, Pace::default());
+        for weight in WEIGHTS {
+            for chord_s in CHORD_S {
+                let pace = Pace { chord_s, weight };
+                let reader = ChordReader::new(model, self.config(pace, pace))?;
+                let score = Self::score(&reader, dev, vocabulary)?;
+                if score > best.0 {
+                    best = (score, pace);
+                }
+            }
+        }
+        Ok(best)
     }
 }
 
@@ -182,7 +209,9 @@ impl ModelRecipe for ChordRecipe {
     fn validate(&self) -> Result<()> {
         let sizes = self.sizes(N_PITCH_CLASSES);
         sizes.validate()?;
-        self.config(1.0, 1.0).shorthands(&sizes).map(drop)
+        self.config(Pace::default(), Pace::default())
+            .shorthands(&sizes)
+            .map(drop)
     }
 
     fn train(
@@ -210,23 +239,17 @@ impl ModelRecipe for ChordRecipe {
         }
         for folder in &self.data.labels {
             for path in crate::datasets::files_in(folder, &["lab"])? {
-                self.count_changes(&read_chord_lab(path)?, &mut counts);
-            }
-        }
-        let model = ChordHmm::from_statistics(&sizes, counts.statistics(), device)?;
-        let mut best: Option<(f64, ChordConfig)> = None;
-        for weight in WEIGHTS {
-            for chord_s in CHORD_S {
-                let config = self.config(weight, chord_s);
-                let reader = ChordReader::new(&model, config.clone())?;
-                let score = Self::majmin(&reader, &dev)?;
-                if best.as_ref().is_none_or(|(top, _)| score > *top) {
-                    best = Some((score, config));
+                match read_chord_lab(path) {
+                    Ok(chords) => self.count_changes(&chords, &mut counts),
+                    Err(error) => report(RunEvent::Note(&format!("left out: {error}"))),
                 }
             }
         }
-        let (score, config) = best.expect("something was tried");
-        let figures = [("majmin", score)].into();
+        let model = ChordHmm::from_statistics(&sizes, counts.statistics(), device)?;
+        let (score, triads) = self.tuned(&model, &dev, Vocabulary::MajMin)?;
+        let (sevenths_score, sevenths) = self.tuned(&model, &dev, Vocabulary::Sevenths)?;
+        let config = self.config(triads, sevenths);
+        let figures = [("majmin", score), ("sevenths", sevenths_score)].into();
         report(RunEvent::Evaluated {
             step: 1,
             train: &Default::default(),

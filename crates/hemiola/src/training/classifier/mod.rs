@@ -54,6 +54,10 @@ pub struct ClassifierRecipe<C: ClassifierSizes> {
     pub mixing: Mixing,
     #[serde(default)]
     pub loss: TagLoss,
+    /// The dev score by which the best weights are chosen; for classes the accuracy, for tags the average precision where
+    /// it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choose_by: Option<DevScore>,
     #[serde(default)]
     pub augment: ClipAugment,
     #[serde(default)]
@@ -61,6 +65,33 @@ pub struct ClassifierRecipe<C: ClassifierSizes> {
     /// What the model card says beyond what the run knows.
     #[serde(default)]
     pub card: Card,
+}
+
+/// A score of the dev set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DevScore {
+    /// The share of recordings whose label scores highest; of tags, where every dev recording has one.
+    Accuracy,
+    /// The mean over tags.
+    AveragePrecision,
+}
+
+impl DevScore {
+    /// The name in the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::AveragePrecision => "average_precision",
+        }
+    }
+
+    fn usual(target: Target) -> Self {
+        match target {
+            Target::Class => Self::Accuracy,
+            Target::Tags => Self::AveragePrecision,
+        }
+    }
 }
 
 /// What counts beside whether each label is there.
@@ -136,6 +167,11 @@ impl<C: ClassifierSizes> ModelRecipe for ClassifierRecipe<C> {
         self.augment.check()?;
         self.mixing.check(self.data.target)?;
         self.loss.check(self.data.target)?;
+        if (self.data.target, self.choose_by) == (Target::Class, Some(DevScore::AveragePrecision)) {
+            return Err(Error::config(
+                "choose_by: classes have no average precision; leave it out, or say \"accuracy\"",
+            ));
+        }
         self.transfer.check()?;
         self.data.validate(&self.features, LEAST_FRAMES)?;
         if self.model.n_bins() != self.features.n_bins() {
@@ -204,10 +240,10 @@ impl<C: ClassifierSizes> ModelRecipe for ClassifierRecipe<C> {
             task: task.clone(),
             card: self.card.clone(),
             score: Score {
-                name: match self.data.target {
-                    Target::Class => "accuracy",
-                    Target::Tags => "average_precision",
-                },
+                name: self
+                    .choose_by
+                    .unwrap_or(DevScore::usual(self.data.target))
+                    .name(),
                 higher_is_better: true,
             },
             batches: self.batches(train, n_labels, judge.clone(), sample_rate),
