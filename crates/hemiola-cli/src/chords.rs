@@ -21,11 +21,11 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     format: Vec<ChordFormatArg>,
     /// Which chords there are to choose from
-    #[arg(long, value_enum, default_value = "sevenths")]
+    #[arg(long, value_enum, default_value = "majmin")]
     vocabulary: VocabularyArg,
-    /// A model of chords: a built-in one or a checkpoint folder
-    #[arg(long, default_value = "chords")]
-    model: String,
+    /// A model of chords: a built-in one or a checkpoint folder [default: triads, or chords for sevenths]
+    #[arg(long)]
+    model: Option<String>,
     /// The model of chroma whose frames it reads: a built-in one or a checkpoint folder
     #[arg(long, default_value = "chroma")]
     chroma: String,
@@ -77,11 +77,15 @@ impl From<VocabularyArg> for Vocabulary {
 
 pub fn run(args: &Args) -> Result<Outcome> {
     let batch = Batch::plan(&args.batch, &args.format)?;
+    let model = args.model.as_deref().unwrap_or(match args.vocabulary {
+        VocabularyArg::Majmin => "triads",
+        VocabularyArg::Sevenths => "chords",
+    });
     batch.run(&Chords {
         extractor: models::open_chroma_extractor(&args.chroma, &args.device.device())?,
-        reader: models::open_chord_reader(&args.model)?,
+        reader: models::open_chord_reader(model)?,
         vocabulary: args.vocabulary.into(),
-        model: args.model.clone(),
+        model: model.to_owned(),
     })
 }
 

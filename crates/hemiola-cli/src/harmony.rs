@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, default_value = "harmony")]
     model: String,
     /// The model of chords that recordings and MIDI files are read with
-    #[arg(long, default_value = "chords")]
+    #[arg(long, default_value = "triads")]
     chords: String,
     /// The model of chroma that recordings are heard with
     #[arg(long, default_value = "chroma")]
@@ -158,7 +158,7 @@ fn heard(args: &Args, path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
             extractor.extract(&mut stream, |_| {})?
         }
     };
-    Ok(reader.read(&chroma, Vocabulary::Sevenths)?)
+    Ok(reader.read(&chroma, Vocabulary::MajMin)?)
 }
 
 /// Which pitch classes sound in a MIDI file, the sustain pedal applied.

@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, default_value = "chroma")]
     model: String,
     /// The model of chords: a built-in one or a checkpoint folder
-    #[arg(long, default_value = "chords")]
+    #[arg(long, default_value = "triads")]
     chords: String,
     /// Where to compute
     #[arg(long, default_value = "cpu")]
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         gatherer: Gatherer::new(stream.front_end.hop_length(), rate, args.interval),
         latency_s: stream.latency_s() + sound.resampling_latency_s(),
         chords: reader
-            .follow(stream.frames_per_second(), Vocabulary::Sevenths)
+            .follow(stream.frames_per_second(), Vocabulary::MajMin)
             .with_context(|| format!("model {}", args.chords))?,
         key: KeyFollower::new(stream.frames_per_second()),
         stream,

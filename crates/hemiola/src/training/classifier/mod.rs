@@ -38,6 +38,10 @@ pub(super) const LEAST_FRAMES: usize = 4;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "C: ClassifierSizes")]
 pub struct ClassifierRecipe<C: ClassifierSizes> {
+    /// The dev score by which the best weights are chosen; for classes the accuracy, for tags the average precision where
+    /// it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choose_by: Option<DevScore>,
     #[serde(default)]
     pub run: RunConfig,
     /// `n_classes` is that of the data where it is 0 or not given.
@@ -54,10 +58,6 @@ pub struct ClassifierRecipe<C: ClassifierSizes> {
     pub mixing: Mixing,
     #[serde(default)]
     pub loss: TagLoss,
-    /// The dev score by which the best weights are chosen; for classes the accuracy, for tags the average precision where
-    /// it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub choose_by: Option<DevScore>,
     #[serde(default)]
     pub augment: ClipAugment,
     #[serde(default)]
