@@ -216,7 +216,7 @@ fn clones_and_saved_streams_go_on_from_the_same_moment() {
             let mut resumed = extractor.stream();
             resumed.resume(&state).unwrap();
             assert_eq!(resumed.state(), state);
-            let mut rest = |stream: &mut hemiola::tasks::chroma::ChromaStream| {
+            let rest = |stream: &mut hemiola::tasks::chroma::ChromaStream| {
                 let mut chroma = Vec::new();
                 stream.push(after, &mut chroma);
                 stream.finish(&mut chroma);
