@@ -131,7 +131,7 @@ fn open(args: &Args, sample_rate: u32) -> Result<(Sound, String)> {
         let received = microphone::Received::open(name.as_deref(), sample_rate)?;
         let name = format!("microphone {}", received.name());
         eprintln!("{name}");
-        return Ok((Sound::Microphone(received), name));
+        return Ok((Sound::Microphone(Box::new(received)), name));
     }
     if args.input == Path::new("-") {
         let sound = Sound::stdin(args.pcm, sample_rate)?;
