@@ -39,7 +39,7 @@ const EXAMPLES: &str = "\
 Standard input is WAV, another format that is recognised, or raw PCM as recorders write it:
   arecord -q -f S16_LE -r 22050 -c 1 | hemiola listen -
   ffmpeg -loglevel error -i URL -ac 1 -ar 22050 -f s16le - | hemiola listen - --json
-Ctrl-C ends it; what was heard until then is written.";
+Ctrl-C ends it; what was heard until then is written.\n";
 
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -142,7 +142,7 @@ fn open(args: &Args, sample_rate: u32) -> Result<(Sound, String)> {
         let received = microphone::Received::open(name.as_deref(), sample_rate)?;
         let name = format!("microphone {}", received.name());
         eprintln!("{name}");
-        return Ok((Sound::Microphone(received), name));
+        return Ok((Sound::Microphone(Box::new(received)), name));
     }
     if args.input == Path::new("-") {
         let sound = Sound::stdin(args.pcm, sample_rate)?;

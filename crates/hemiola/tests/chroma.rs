@@ -238,7 +238,8 @@ fn states_of_other_streams_are_refused() {
     let mut chroma = Vec::new();
     stream.push(&music(1000), &mut chroma);
     let sound = stream.state();
-    let faults: [(&str, fn(&mut ChromaState)); 6] = [
+    type Damage = fn(&mut ChromaState);
+    let faults: [(&str, Damage); 6] = [
         ("hidden", |s| s.hidden[0].truncate(3)),
         ("layers", |s| s.hidden.truncate(1)),
         ("previous", |s| s.previous.clear()),

@@ -87,7 +87,7 @@ pub enum Sound {
     Pcm(Box<PcmStream>),
     Recording(Box<AudioStream>),
     #[cfg(feature = "microphone")]
-    Microphone(super::microphone::Received),
+    Microphone(Box<super::microphone::Received>),
 }
 
 impl Sound {

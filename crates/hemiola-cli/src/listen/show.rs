@@ -23,7 +23,7 @@ const QUIETEST_DB: f64 = -60.0;
 pub enum Show {
     Json,
     Lines,
-    Picture(Picture),
+    Picture(Box<Picture>),
 }
 
 impl Show {
@@ -31,7 +31,7 @@ impl Show {
     pub fn new(json: bool) -> Self {
         match json {
             true => Self::Json,
-            false if io::stdout().is_terminal() => Self::Picture(Picture::new()),
+            false if io::stdout().is_terminal() => Self::Picture(Box::new(Picture::new())),
             false => Self::Lines,
         }
     }
