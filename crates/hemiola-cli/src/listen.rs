@@ -282,10 +282,10 @@ impl Listener {
             time_s: summary.time_s,
             chroma: summary.chroma,
             level_db: summary.level_db,
-            chord: Some(match key {
+            chord: match key {
                 Some(key) => key.spell_label(self.chords.current()).to_string(),
                 None => self.chords.current().to_string(),
-            }),
+            },
             key: key.map(|key| key.to_string()),
             latency_s: self.latency_s,
             lag_s: self.lag_s(),

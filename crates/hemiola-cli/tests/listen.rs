@@ -9,6 +9,8 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use hemiola::audio::{WavFormat, write_wav};
+use hemiola::music::chord::ChordLabel;
+use hemiola::music::key::{Key, Mode};
 use hemiola::tasks::chroma::ChromaExtractor;
 use serde_json::Value;
 use support::chroma::with_chroma_model;
@@ -88,10 +90,10 @@ fn lines_of_json_sum_up_the_frames_of_an_interval() {
                 "{moment} {level}"
             );
         }
-        assert_eq!(
-            (&moment["chord"], &moment["key"]),
-            (&Value::Null, &Value::Null)
-        );
+        let chord: ChordLabel = moment["chord"].as_str().unwrap().parse().unwrap();
+        assert_ne!(chord, ChordLabel::Unknown);
+        let key: Key = moment["key"].as_str().unwrap().parse().unwrap();
+        assert_ne!(key.mode, Mode::Other);
         assert_eq!(number(moment, "lost_s"), 0.0);
         // Half of 512 samples, one more, and a hop of 160.
         assert!((number(moment, "latency_s") - 417.0 / 16_000.0).abs() < 1e-4);
@@ -224,7 +226,9 @@ fn people_read_plain_lines() {
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!((words[1], words[3], words[4]), ("s", "dB", "C"));
-        assert_eq!(words.len(), 4 + 24);
+        // Each pitch class with its number, the chord, the tonic and the mode.
+        assert_eq!(words.len(), 4 + 24 + 2 + 3);
+        assert_eq!((words[28], words[30]), ("chord", "key"));
         assert!(!line.contains('\x1b'));
     }
 }

@@ -18,7 +18,7 @@ pub struct Moment {
     /// Root mean square of the sound in decibels of full scale; a sine of full scale has −3.
     pub level_db: f64,
     /// The chord that sounds, in Harte's syntax.
-    pub chord: Option<String>,
+    pub chord: String,
     /// The key of late; `None` where no pitch stands out.
     pub key: Option<String>,
     /// From a sound until it shows: windows of the front end and of the change of the sample rate.
@@ -50,10 +50,9 @@ impl Moment {
         for (name, value) in PITCH_CLASS_NAMES.iter().zip(self.chroma) {
             line.push_str(&format!("  {name} {value:.2}"));
         }
-        for (name, said) in [("chord", &self.chord), ("key", &self.key)] {
-            if let Some(said) = said {
-                line.push_str(&format!("  {name} {said}"));
-            }
+        line.push_str(&format!("  chord {}", self.chord));
+        if let Some(key) = &self.key {
+            line.push_str(&format!("  key {key}"));
         }
         if self.lost_s > 0.0 {
             line.push_str(&format!("  lost {:.2} s", self.lost_s));

@@ -144,11 +144,10 @@ fn picture(moment: &Moment, width: usize) -> Vec<String> {
         .collect();
     let loud = 1.0 - moment.level_db / QUIETEST_DB;
     lines.push(format!("dB {} {:.1}", bar(loud, room), moment.level_db));
-    let said = |said: &Option<String>| said.clone().unwrap_or_else(|| "–".to_owned());
     lines.push(format!(
         "chord {}   key {}",
-        said(&moment.chord),
-        said(&moment.key)
+        moment.chord,
+        moment.key.as_deref().unwrap_or("–")
     ));
     let mut times = format!(
         "{}   latency {:.0} ms   lag {:.0} ms",
@@ -191,7 +190,7 @@ mod tests {
             time_s: 75.26,
             chroma: std::array::from_fn(|i| i as f64 / 11.0),
             level_db: -30.0,
-            chord: Some("A:min".into()),
+            chord: "A:min".into(),
             key: None,
             latency_s: 0.0697,
             lag_s: 0.012,

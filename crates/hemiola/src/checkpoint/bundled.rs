@@ -43,6 +43,7 @@ const MODELS: &[Bundled] = &[
     built_in!("chroma"),
     built_in!("triads"),
     built_in!("chords"),
+    built_in!("harmony"),
     built_in!("performer"),
     built_in!("bert"),
     built_in!("vae"),

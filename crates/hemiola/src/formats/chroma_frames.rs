@@ -64,7 +64,7 @@ pub fn read_chroma(path: impl AsRef<Path>) -> Result<ChromaFrames> {
     let uneven = times
         .iter()
         .enumerate()
-        .position(|(i, &time)| (time - i as f64 / fps).abs() > 0.5 / fps);
+        .position(|(i, &time)| (time - i as f64 / fps).abs() > 0.1 / fps);
     if let Some(index) = uneven {
         return Err(fault(
             index as u64 + 2,
