@@ -38,7 +38,7 @@ pub fn rank_keys(profile: &[f64; N_PITCH_CLASSES]) -> Result<Vec<KeyFit>> {
             .sqrt()
     };
     let ours = spread(profile, mean);
-    if !(ours > 1e-9 * mean.abs() && ours > 0.0) || !ours.is_finite() {
+    if !(ours > 1e-9 * mean.abs() && ours > 0.0 && ours.is_finite()) {
         return Err(Error::config(
             "there is no key where no pitch stands out; expected music with pitches",
         ));
