@@ -2,7 +2,7 @@
 
 /// The likeliest sequence of states, one for each row of `emissions`, and its log-probability.
 ///
-/// All are logarithms: `emissions` [time, states] row-major, `transitions` [from, to] row-major, `initial` [states].
+/// All are logarithms: `emissions` [time, states] row-major, `transitions` [from, to] row-major, `initial` one for each state.
 /// A. J. Viterbi, IEEE Transactions on Information Theory 13(2), 1967.
 ///
 /// # Panics
