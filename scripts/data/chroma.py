@@ -1,7 +1,8 @@
 """Recordings with their notes, on which the model of chroma is trained, and whole songs with their chords, rendered from MIDI.
 
     OUT/train/NAME.flac, NAME.mid   22050 Hz, mono, 16 bit, 30 s, and the pitched notes that sound in it    OUT/dev/...
-    OUT/songs_train/NNN.flac, NNN.mid, NNN.lab, NNN.key   songs of POP909 from beginning to end, their chords and keys
+    OUT/songs_train/NNN.flac, NNN.mid, NNN.lab, NNN.txt   songs of POP909 from beginning to end, their chords and the key that
+                                                          lasts longest (tonic, tab, mode)
     OUT/songs_dev/...
 
     piano    GiantMIDI-Piano (Kong et al., TISMIR 2022), CC BY 4.0, on piano and other struck or plucked strings
@@ -20,6 +21,7 @@ of POP909 whose number ends in 3.
 """
 
 import argparse
+import collections
 import functools
 import multiprocessing
 import zlib
@@ -123,8 +125,18 @@ def song(rng, path, fonts, folder, drums):
     audio = played(font, programs, notes, piece.pedal, seconds, rng)
     struck = [n for n in pattern(beats(path.with_name("beat_midi.txt"))) if n.start < seconds - 0.2] if drums else []
     write(folder, path.stem, together(rng, font, audio, struck, seconds), notes, piece.pedal, rng)
-    for kind, source in {"lab": "chord_midi.txt", "key": "key_audio.txt"}.items():
-        (folder / f"{path.stem}.{kind}").write_text(path.with_name(source).read_text())
+    (folder / f"{path.stem}.lab").write_text(path.with_name("chord_midi.txt").read_text())
+    (folder / f"{path.stem}.txt").write_text(longest_key(path.with_name("key_audio.txt")))
+
+
+def longest_key(path):
+    lengths = collections.Counter()
+    for line in path.read_text().splitlines():
+        if line.strip():
+            start, end, key = line.split()[:3]
+            lengths[key] += float(end) - float(start)
+    tonic, mode = lengths.most_common(1)[0][0].split(":")
+    return f"{tonic}\t{dict(maj='major', min='minor')[mode]}\n"
 
 
 def make(job, found, seed, fonts, out):
