@@ -10,7 +10,7 @@ use hemiola::midi::Score;
 use hemiola::music::chord::{ChordLabel, Vocabulary};
 use hemiola::music::key::{Key, Mode};
 use hemiola::music::roman::{self, LocalKey};
-use hemiola::music::{Chroma, N_PITCH_CLASSES, PitchClassSet, Segment, SoundingChord};
+use hemiola::music::{Chroma, N_PITCH_CLASSES, Segment, SoundingChord};
 use hemiola::tasks::harmony::Harmony;
 use serde_json::json;
 
@@ -69,7 +69,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let format = format_of(args)?;
     let progression = read(args)?;
     let analyser = models::open_harmony_analyser(&args.model)?;
-    let chords: Vec<SoundingChord> = progression.labels.iter().map(sounding).collect();
+    let chords: Vec<SoundingChord> = progression
+        .labels
+        .iter()
+        .map(SoundingChord::of_label)
+        .collect();
     let harmony = analyser.analyse(&chords).context("no chords to name")?;
     let bytes = match format {
         HarmonyFormat::Txt => text(&progression, &harmony).into_bytes(),
@@ -176,17 +180,6 @@ fn chroma_of(score: &Score) -> Chroma {
         }
     }
     chroma
-}
-
-/// What sounds in a chord; nothing in `N` and `X`.
-fn sounding(label: &ChordLabel) -> SoundingChord {
-    let Some(chord) = label.chord() else {
-        return SoundingChord::NONE;
-    };
-    let bass = chord.bass_name().pitch_class();
-    let tones = PitchClassSet::new(chord.tones().iter().chain([bass]));
-    let sounding = tones.and_then(|tones| SoundingChord::new(tones, bass));
-    sounding.unwrap_or(SoundingChord::NONE)
 }
 
 /// Such as `Eb major`.

@@ -294,4 +294,6 @@ fn what_has_no_pitch_has_no_chord_and_no_key() {
     let ran = hemiola(at.path(), &["chords", "silence.wav"]).succeeded();
     assert_eq!(ran.text().split_whitespace().nth(2), Some("N"));
     assert_eq!(ran.text().lines().count(), 1);
+    let ran = hemiola(at.path(), &["key", "silence.wav"]).succeeded();
+    assert_eq!(ran.text(), "X\n");
 }

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::progression::{DiatonicMode, LabelledChord, LabelledProgression, Progressions};
 use super::{SetInfo, Split};
 use crate::error::{Error, Result};
+use crate::music::chord::ChordLabel;
 use crate::music::roman::{LocalKey, Mode};
-use crate::music::{N_PITCH_CLASSES, PitchClassSet, SoundingChord};
+use crate::music::{N_PITCH_CLASSES, NoteName, SoundingChord};
 
 pub const INFO: SetInfo = SetInfo {
     name: "billboard",
@@ -17,8 +18,6 @@ pub const INFO: SetInfo = SetInfo {
     may_train: true,
     layout: "NNNN/salami_chords.txt and index.csv (id, split)",
 };
-
-const OCTAVE: i32 = N_PITCH_CLASSES as i32;
 
 /// The entries of a folder.
 #[derive(Debug, Clone)]
@@ -81,121 +80,23 @@ impl Billboard {
     }
 }
 
-/// A tonic or root by its letter (0 for C to 6 for B) and pitch class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Spelled {
-    letter: i32,
-    pitch_class: u8,
-}
-
-impl Spelled {
-    /// The letter and its accidentals at the beginning of the text, and the rest.
-    fn read(text: &str) -> Option<(Self, &str)> {
-        let letter = "CDEFGAB".find(text.chars().next()?)?;
-        let (shift, rest) = accidentals(&text[1..]);
-        let natural = [0, 2, 4, 5, 7, 9, 11][letter];
-        let spelled = Self {
-            letter: letter as i32,
-            pitch_class: (natural + shift).rem_euclid(OCTAVE) as u8,
-        };
-        Some((spelled, rest))
-    }
-}
-
-/// Semitones of the accidentals at the beginning of the text, and the rest.
-fn accidentals(text: &str) -> (i32, &str) {
-    let rest = text.trim_start_matches(['#', 'b']);
-    let signs = &text[..text.len() - rest.len()];
-    let sharps = signs.matches('#').count() as i32;
-    (2 * sharps - signs.len() as i32, rest)
-}
-
-/// A chord of Harte's syntax with its root's letter; `None` for one that it does not describe.
-fn chord(label: &str) -> Option<(Spelled, SoundingChord)> {
-    let (root, rest) = Spelled::read(label)?;
-    let (quality, bass) = match rest.split_once('/') {
-        Some((quality, bass)) => (quality, Some(bass)),
-        None => (rest, None),
-    };
-    let quality = quality.strip_prefix(':').unwrap_or(quality);
-    let (name, added) = quality.split_once('(').unwrap_or((quality, ""));
-    let mut tones: Vec<i32> = shorthand(name)?.to_vec();
-    for degree in added
-        .trim_end_matches(')')
-        .split(',')
-        .filter(|d| !d.is_empty())
-    {
-        match degree.strip_prefix('*') {
-            Some(omitted) => {
-                let omitted = interval(omitted)?.rem_euclid(OCTAVE);
-                tones.retain(|tone| tone.rem_euclid(OCTAVE) != omitted);
-            }
-            None => tones.push(interval(degree)?),
-        }
-    }
-    let bass = bass.map_or(Some(0), interval)?;
-    tones.push(bass);
-    let pitch_class = |tone: i32| (i32::from(root.pitch_class) + tone).rem_euclid(OCTAVE) as u8;
-    let set = PitchClassSet::new(tones.into_iter().map(pitch_class)).ok()?;
-    Some((root, SoundingChord::new(set, pitch_class(bass)).ok()?))
-}
-
-/// Semitones above the root (Harte, Sandler, Abdallah and Gómez, "Symbolic Representation of Musical Chords", ISMIR 2005).
-fn shorthand(name: &str) -> Option<&'static [i32]> {
-    Some(match name {
-        "maj" | "" => &[0, 4, 7],
-        "min" => &[0, 3, 7],
-        "dim" => &[0, 3, 6],
-        "aug" => &[0, 4, 8],
-        "maj7" => &[0, 4, 7, 11],
-        "min7" => &[0, 3, 7, 10],
-        "7" => &[0, 4, 7, 10],
-        "dim7" => &[0, 3, 6, 9],
-        "hdim7" => &[0, 3, 6, 10],
-        "minmaj7" => &[0, 3, 7, 11],
-        "maj6" => &[0, 4, 7, 9],
-        "min6" => &[0, 3, 7, 9],
-        "9" => &[0, 4, 7, 10, 2],
-        "maj9" => &[0, 4, 7, 11, 2],
-        "min9" => &[0, 3, 7, 10, 2],
-        "11" => &[0, 4, 7, 10, 2, 5],
-        "min11" => &[0, 3, 7, 10, 2, 5],
-        "13" => &[0, 4, 7, 10, 2, 9],
-        "maj13" => &[0, 4, 7, 11, 2, 9],
-        "min13" => &[0, 3, 7, 10, 2, 9],
-        "sus2" => &[0, 2, 7],
-        "sus4" => &[0, 5, 7],
-        "5" => &[0, 7],
-        "1" => &[0],
-        _ => return None,
-    })
-}
-
-/// Semitones of an interval such as `b7` or `#11`.
-fn interval(text: &str) -> Option<i32> {
-    let (shift, number) = accidentals(text);
-    let steps: usize = number.parse::<usize>().ok()?.checked_sub(1)?;
-    let natural = *[0, 2, 4, 5, 7, 9, 11].get(steps % 7)?;
-    Some(natural + shift)
-}
-
 /// What is known of a chord before its section's mode is.
 struct Heard {
     onset: f64,
-    root: Spelled,
+    root: NoteName,
     chord: SoundingChord,
 }
 
 fn song(name: &str, text: &str, found: &mut Progressions) -> Option<LabelledProgression> {
     let mut chords: Vec<LabelledChord> = Vec::new();
-    let mut tonic: Option<Spelled> = None;
+    let mut tonic: Option<NoteName> = None;
     let mut section: Vec<Heard> = Vec::new();
     let mut bar = 0.0;
     for line in text.lines() {
         if let Some(header) = line.strip_prefix('#') {
             if let Some(stated) = header.trim_start().strip_prefix("tonic:") {
                 close(tonic, &mut section, &mut chords, found);
-                tonic = Spelled::read(stated.trim()).map(|(tonic, _)| tonic);
+                tonic = stated.trim().parse().ok();
             }
             continue;
         }
@@ -212,10 +113,14 @@ fn song(name: &str, text: &str, found: &mut Progressions) -> Option<LabelledProg
                 if matches!(*word, "." | "N" | "&pause" | "*") {
                     continue;
                 }
-                let Some((root, chord)) = chord(word) else {
+                let label = word.parse::<ChordLabel>().ok();
+                let Some(root) = label.as_ref().and_then(|l| Some(l.chord()?.root)) else {
                     found.leave_out("labels not understood", 1);
                     continue;
                 };
+                let chord = label
+                    .as_ref()
+                    .map_or(SoundingChord::NONE, SoundingChord::of_label);
                 let same = |last: &Heard| last.root == root && last.chord == chord;
                 if section.last().is_some_and(same) {
                     continue;
@@ -241,7 +146,7 @@ fn song(name: &str, text: &str, found: &mut Progressions) -> Option<LabelledProg
 
 /// Ends what is in one key: its mode is that of the thirds above the tonic, in tonic chords if there are any.
 fn close(
-    tonic: Option<Spelled>,
+    tonic: Option<NoteName>,
     section: &mut Vec<Heard>,
     chords: &mut Vec<LabelledChord>,
     found: &mut Progressions,
@@ -253,9 +158,10 @@ fn close(
     };
     let thirds = |of_tonic_only: bool| {
         let chords = heard.iter();
-        let chords = chords.filter(|h| !of_tonic_only || h.root.pitch_class == tonic.pitch_class);
+        let chords =
+            chords.filter(|h| !of_tonic_only || h.root.pitch_class() == tonic.pitch_class());
         let has = |chord: &Heard, semitones: u8| {
-            let tone = (tonic.pitch_class + semitones) % N_PITCH_CLASSES as u8;
+            let tone = (tonic.pitch_class() + semitones) % N_PITCH_CLASSES as u8;
             i32::from(chord.chord.pitch_classes().contains(tone))
         };
         chords.map(|h| has(h, 4) - has(h, 3)).sum::<i32>()
@@ -269,19 +175,20 @@ fn close(
     } else {
         Mode::Major
     };
-    let key = LocalKey::new(tonic.pitch_class, mode);
+    let key = LocalKey::new(tonic.pitch_class(), mode);
     chords.extend(heard.into_iter().map(|h| LabelledChord {
         onset: h.onset,
         chord: h.chord,
-        root: h.root.pitch_class,
+        root: h.root.pitch_class(),
         key,
-        degree: (h.root.letter - tonic.letter).rem_euclid(7) as u8 + 1,
+        degree: (h.root.letter() as u8 + 7 - tonic.letter() as u8) % 7 + 1,
     }));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::music::PitchClassSet;
 
     #[test]
     fn a_song_is_read_in_its_keys() {

@@ -1,5 +1,6 @@
 //! A chord as it sounds, before anybody says what it is.
 
+use super::chord::ChordLabel;
 use super::chord_graph::ChordTones;
 use super::roman::probable_root;
 use super::{N_PITCH_CLASSES, PitchClassSet};
@@ -31,6 +32,18 @@ impl SoundingChord {
         Ok(Self {
             pitch_classes,
             bass: Some(bass),
+        })
+    }
+
+    /// What sounds in a label, its bass included; nothing in `N` and `X`.
+    pub fn of_label(label: &ChordLabel) -> Self {
+        label.chord().map_or(Self::NONE, |chord| {
+            let bass = chord.bass_name().pitch_class();
+            let tones = PitchClassSet::new(chord.tones().iter().chain([bass]));
+            tones.map_or(Self::NONE, |pitch_classes| Self {
+                pitch_classes,
+                bass: Some(bass),
+            })
         })
     }
 

@@ -63,12 +63,22 @@ pub fn rank_keys(profile: &[f64; N_PITCH_CLASSES]) -> Result<Vec<KeyFit>> {
     Ok(fits)
 }
 
-/// How much each pitch class sounds in a chroma.
+/// How present the most present pitch class must be on average; noise and drums stay below.
+const PRESENT: f64 = 0.1;
+
+/// The keys of a chroma; see [`rank_keys`].
 ///
 /// # Errors
-/// As [`rank_keys`].
+/// As [`rank_keys`], and when hardly a pitch sounds.
 pub fn keys_of_chroma(chroma: &Chroma) -> Result<Vec<KeyFit>> {
-    rank_keys(&chroma.mean().unwrap_or_default().map(f64::from))
+    keys_of_presence(&chroma.mean().unwrap_or_default().map(f64::from))
+}
+
+fn keys_of_presence(presence: &[f64; N_PITCH_CLASSES]) -> Result<Vec<KeyFit>> {
+    match presence.iter().any(|&presence| presence >= PRESENT) {
+        true => rank_keys(presence),
+        false => Err(Error::config("there is no key where hardly a pitch sounds")),
+    }
 }
 
 /// How long each pitch class sounds in notes.
@@ -92,6 +102,8 @@ pub struct KeyFollower {
     /// By which everything before a frame counts less.
     decay: f64,
     profile: [f64; N_PITCH_CLASSES],
+    /// What all frames count together.
+    weight: f64,
 }
 
 impl KeyFollower {
@@ -100,6 +112,7 @@ impl KeyFollower {
         Self {
             decay: 0.5f64.powf(1.0 / (HALF_S * fps)),
             profile: [0.0; N_PITCH_CLASSES],
+            weight: 0.0,
         }
     }
 
@@ -108,11 +121,13 @@ impl KeyFollower {
         for (sum, &value) in self.profile.iter_mut().zip(frame) {
             *sum = *sum * self.decay + f64::from(value);
         }
+        self.weight = self.weight * self.decay + 1.0;
     }
 
     /// The key so far; `None` where no pitch stands out.
     pub fn key(&self) -> Option<Key> {
-        rank_keys(&self.profile).ok().map(|fits| fits[0].key)
+        let presence = self.profile.map(|sum| sum / self.weight.max(1.0));
+        keys_of_presence(&presence).ok().map(|fits| fits[0].key)
     }
 }
 
@@ -178,5 +193,11 @@ mod tests {
         assert!(rank_keys(&[0.3; 12]).is_err());
         assert!(rank_keys(&[f64::NAN; 12]).is_err());
         assert!(keys_of_notes(&[]).is_err());
+        let mut chroma = Chroma::new(10.0);
+        assert!(keys_of_chroma(&chroma).is_err());
+        chroma.frames = vec![std::array::from_fn(|i| i as f32 * 0.008); 20];
+        assert!(keys_of_chroma(&chroma).is_err());
+        chroma.frames[0] = [2.0; 12];
+        assert!(keys_of_chroma(&chroma).is_ok());
     }
 }

@@ -48,14 +48,15 @@ impl ChromaKind {
     pub fn features(self, frames: &[f32], width: usize, pool: usize) -> Vec<f32> {
         let pools = frames.chunks(width * pool.max(1));
         let mut all = Vec::with_capacity(pools.len() * width);
+        let mut features = vec![0.0; width];
         for pool in pools {
             let first = all.len();
             all.resize(first + width, 0.0);
             let count = (pool.len() / width) as f32;
             for frame in pool.chunks_exact(width) {
-                let mut frame = frame.to_vec();
-                self.apply(&mut frame);
-                let sums = all[first..].iter_mut().zip(frame);
+                features.copy_from_slice(frame);
+                self.apply(&mut features);
+                let sums = all[first..].iter_mut().zip(&features);
                 sums.for_each(|(sum, value)| *sum += value / count);
             }
         }
@@ -179,12 +180,11 @@ impl Emissions {
     /// ln Σ share · density over the qualities of a word.
     fn log_word(&self, word: &[Quality], frame: &[f32]) -> f32 {
         let each = |quality: &Quality| quality.log_share + self.log_density(quality, frame);
-        if let [quality] = word {
-            return each(quality);
-        }
-        let all: Vec<f32> = word.iter().map(each).collect();
-        let top = all.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        top + all.iter().map(|x| (x - top).exp()).sum::<f32>().ln()
+        // Relative to the larger of the two, so that neither overflows.
+        word.iter().map(each).fold(f32::NEG_INFINITY, |sum, x| {
+            let (low, high) = (sum.min(x), sum.max(x));
+            high + (low - high).exp().ln_1p()
+        })
     }
 
     /// Log-likelihoods of every state, [time, states], of features [time, n_features], each times `weight`.
