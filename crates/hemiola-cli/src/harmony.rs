@@ -8,8 +8,7 @@ use hemiola::audio::AudioStream;
 use hemiola::formats::{read_chords, write_atomically};
 use hemiola::midi::Score;
 use hemiola::music::chord::{ChordLabel, Vocabulary};
-use hemiola::music::key::{Key, Mode};
-use hemiola::music::roman::{self, LocalKey};
+use hemiola::music::key::Key;
 use hemiola::music::{Chroma, N_PITCH_CLASSES, Segment, SoundingChord};
 use hemiola::tasks::harmony::Harmony;
 use serde_json::json;
@@ -182,15 +181,6 @@ fn chroma_of(score: &Score) -> Chroma {
     chroma
 }
 
-/// Such as `Eb major`.
-fn key_name(key: LocalKey) -> String {
-    let mode = match key.mode() {
-        roman::Mode::Major => Mode::Major,
-        roman::Mode::Minor => Mode::Minor,
-    };
-    Key::usual(key.tonic(), mode).to_string()
-}
-
 fn text(progression: &Progression, harmony: &Harmony) -> String {
     let mut text = String::new();
     for (index, (label, named)) in progression.labels.iter().zip(&harmony.chords).enumerate() {
@@ -202,7 +192,7 @@ fn text(progression: &Progression, harmony: &Harmony) -> String {
             .numeral
             .as_ref()
             .map_or("–".to_owned(), ToString::to_string);
-        text.push_str(&format!("{label}\t{numeral}\t{}\n", key_name(named.key)));
+        text.push_str(&format!("{label}\t{numeral}\t{}\n", Key::from(named.key)));
     }
     text
 }
@@ -215,7 +205,7 @@ fn json_of(args: &Args, progression: &Progression, harmony: &Harmony) -> Result<
                 "label": label.to_string(),
                 "numeral": named.numeral.as_ref().map(ToString::to_string),
                 "degree": named.degree,
-                "key": key_name(named.key),
+                "key": Key::from(named.key).to_string(),
             });
             if let Some(times) = &progression.times {
                 row["start_s"] = times[index].0.into();

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::music::N_PITCH_CLASSES;
+use crate::music::key::{self, Key};
+use crate::music::{N_PITCH_CLASSES, NoteName};
 
 /// Keys: twelve tonics, major and minor.
 pub const N_KEYS: usize = 2 * N_PITCH_CLASSES;
@@ -23,13 +24,6 @@ pub struct LocalKey {
     tonic: u8,
     mode: Mode,
 }
-
-const NAMES_OF_MAJOR: [&str; N_PITCH_CLASSES] = [
-    "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
-];
-const NAMES_OF_MINOR: [&str; N_PITCH_CLASSES] = [
-    "c", "c#", "d", "eb", "e", "f", "f#", "g", "g#", "a", "bb", "b",
-];
 
 impl LocalKey {
     /// The key on the pitch class `tonic`; numbers above 11 are taken modulo 12.
@@ -50,23 +44,15 @@ impl LocalKey {
                 "key {text:?}: expected a letter from A to G, a capital in major, and its accidentals"
             ))
         };
-        let mut letters = text.chars();
-        let letter = letters.next().ok_or_else(fail)?;
-        let natural = natural_pitch_class(letter).ok_or_else(fail)?;
-        let mut tonic = i32::from(natural);
-        for accidental in letters {
-            tonic += match accidental {
-                '#' | '♯' => 1,
-                'b' | '-' | '♭' => -1,
-                _ => return Err(fail()),
-            };
-        }
+        let letter = text.chars().next().ok_or_else(fail)?;
         let mode = match letter.is_ascii_uppercase() {
             true => Mode::Major,
             false => Mode::Minor,
         };
-        let tonic = tonic.rem_euclid(N_PITCH_CLASSES as i32) as u8;
-        Ok(Self::new(tonic, mode))
+        let rest = text[letter.len_utf8()..].replace(['-', '♭'], "b");
+        let name = format!("{}{}", letter.to_ascii_uppercase(), rest.replace('♯', "#"));
+        let tonic: NoteName = name.parse().map_err(|_| fail())?;
+        Ok(Self::new(tonic.pitch_class(), mode))
     }
 
     /// Pitch class of the tonic, 0 (C) to 11 (B).
@@ -144,25 +130,23 @@ impl LocalKey {
 /// As RomanText writes it; black keys with the fewer accidentals.
 impl fmt::Display for LocalKey {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let names = match self.mode {
-            Mode::Major => NAMES_OF_MAJOR,
-            Mode::Minor => NAMES_OF_MINOR,
-        };
-        f.write_str(names[usize::from(self.tonic)])
+        let tonic = Key::from(*self).tonic.to_string();
+        f.write_str(&match self.mode {
+            Mode::Major => tonic,
+            Mode::Minor => tonic.to_ascii_lowercase(),
+        })
     }
 }
 
-fn natural_pitch_class(letter: char) -> Option<u8> {
-    Some(match letter.to_ascii_uppercase() {
-        'C' => 0,
-        'D' => 2,
-        'E' => 4,
-        'F' => 5,
-        'G' => 7,
-        'A' => 9,
-        'B' => 11,
-        _ => return None,
-    })
+/// With the usual spelling.
+impl From<LocalKey> for Key {
+    fn from(key: LocalKey) -> Self {
+        let mode = match key.mode {
+            Mode::Major => key::Mode::Major,
+            Mode::Minor => key::Mode::Minor,
+        };
+        Self::usual(key.tonic, mode)
+    }
 }
 
 #[cfg(test)]
