@@ -224,6 +224,60 @@ const NEIGHBOURS_OF_MINOR: &[Pattern] = &[
     (2, "I"),
 ];
 
+/// The share of chords over a bass of chance in the pieces that have most of them.
+const MOST_INVERSIONS: f64 = 0.8;
+/// The share of chords before which another is put in the pieces that have most of them.
+const MOST_STRAYS: f64 = 0.3;
+
+/// Chords that come between those of a pattern: what no pattern foresees.
+const STRAYS_IN_MAJOR: &[Pattern] = &[
+    (8, "I"),
+    (6, "V"),
+    (6, "V7"),
+    (4, "IV"),
+    (4, "ii"),
+    (3, "vi"),
+    (2, "ii7"),
+    (2, "V7/V"),
+    (2, "viio7"),
+    (1, "viiø7"),
+    (1, "iii"),
+    (1, "viio"),
+    (1, "V7/ii"),
+    (1, "V7/vi"),
+    (1, "V7/IV"),
+    (1, "vi7"),
+    (1, "IVM7"),
+    (1, "IM7"),
+    (1, "viio7/V"),
+    (1, "viio7/ii"),
+    (1, "i"),
+    (1, "iv"),
+];
+const STRAYS_IN_MINOR: &[Pattern] = &[
+    (8, "i"),
+    (6, "V"),
+    (6, "V7"),
+    (4, "iv"),
+    (3, "iiø7"),
+    (2, "iio"),
+    (2, "VI"),
+    (2, "III"),
+    (3, "viio7"),
+    (1, "viio"),
+    (1, "I"),
+    (1, "IV"),
+    (1, "VII"),
+    (1, "V7/V"),
+    (1, "V7/III"),
+    (1, "V7/iv"),
+    (1, "viio7/V"),
+    (1, "viio7/iv"),
+    (1, "bII"),
+    (1, "v"),
+    (1, "VIM7"),
+];
+
 /// How a progression comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -236,13 +290,22 @@ enum Style {
 pub fn make(seed: u64, number: u64) -> LabelledProgression {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);
-    let style = *[(Style::Phrases, 7), (Style::Loops, 2), (Style::Modal, 1)]
+    let style = *[(Style::Phrases, 8), (Style::Loops, 1), (Style::Modal, 1)]
         .choose_weighted(&mut rng, |&(_, weight)| weight)
         .map_or(&Style::Phrases, |(style, _)| style);
     let tonic = rng.random_range(0..12);
+    let (inversions, strays) = match style {
+        Style::Phrases => (
+            rng.random_range(0.0..MOST_INVERSIONS),
+            rng.random_range(0.0..MOST_STRAYS),
+        ),
+        Style::Loops | Style::Modal => (0.0, 0.0),
+    };
     let mut maker = Maker {
         rng,
         chords: Vec::new(),
+        inversions,
+        strays,
     };
     let mode = match style {
         Style::Modal => maker.modal(tonic),
@@ -258,6 +321,10 @@ pub fn make(seed: u64, number: u64) -> LabelledProgression {
 struct Maker {
     rng: ChaCha8Rng,
     chords: Vec<LabelledChord>,
+    /// How often a chord comes over a bass of chance.
+    inversions: f64,
+    /// How often a chord stands between those of a pattern.
+    strays: f64,
 }
 
 impl Maker {
@@ -268,14 +335,15 @@ impl Maker {
         };
         let home = LocalKey::new(tonic, mode);
         let mut key = home;
-        let phrases = self.rng.random_range(2..=8);
+        // From two to fifteen, few more often than many.
+        let phrases = self.rng.random_range(1.0f64..4.0).exp2() as usize;
         for phrase in 0..phrases {
             match style {
                 Style::Loops => self.repeat_loop(key),
                 _ => self.phrase(key),
             }
             let change = if style == Style::Loops { 0.1 } else { 0.45 };
-            if phrase + 2 == phrases || key != home && self.rng.random_bool(0.4) {
+            if phrase + 2 >= phrases || key != home && self.rng.random_bool(0.4) {
                 key = home;
             } else if self.rng.random_bool(change) {
                 key = self.neighbour(key);
@@ -358,22 +426,46 @@ impl Maker {
 
     fn write(&mut self, pattern: &str, key: LocalKey) {
         for name in pattern.split_whitespace() {
-            let Ok(numeral) = name.parse::<RomanNumeral>() else {
-                continue;
-            };
-            let sound = numeral.sound(key);
-            // A chord is struck again, or stays for another measure.
-            let times = if self.rng.random_bool(0.12) { 2 } else { 1 };
-            for _ in 0..times {
-                self.push(
-                    sound.pitch_classes,
-                    sound.bass,
-                    sound.root,
-                    key,
-                    sound.degree,
-                );
+            if self.rng.random_bool(self.strays) {
+                let stray = match key.mode() {
+                    Mode::Major => self.choose(STRAYS_IN_MAJOR),
+                    Mode::Minor => self.choose(STRAYS_IN_MINOR),
+                };
+                self.write_chord(stray, key);
             }
+            self.write_chord(name, key);
         }
+    }
+
+    fn write_chord(&mut self, name: &str, key: LocalKey) {
+        let Ok(numeral) = name.parse::<RomanNumeral>() else {
+            return;
+        };
+        let sound = numeral.sound(key);
+        let bass = match name != "Cad64" && self.rng.random_bool(self.inversions) {
+            true => self.any_bass(sound.pitch_classes, sound.root),
+            false => sound.bass,
+        };
+        // A chord is struck again, or stays for another measure.
+        let times = if self.rng.random_bool(0.12) { 2 } else { 1 };
+        for _ in 0..times {
+            self.push(sound.pitch_classes, bass, sound.root, key, sound.degree);
+        }
+    }
+
+    /// A tone of the chord: its third most often, then its root, its fifth, its seventh.
+    fn any_bass(&mut self, set: PitchClassSet, root: u8) -> u8 {
+        let tones: Vec<(u8, u32)> = (set.iter())
+            .map(|tone| match (tone + 12 - root) % 12 {
+                0 => (tone, 7),
+                3 | 4 => (tone, 8),
+                6..=8 => (tone, 3),
+                9..=11 => (tone, 2),
+                _ => (tone, 0),
+            })
+            .collect();
+        let chosen = tones.choose_weighted(&mut self.rng, |&(_, weight)| weight);
+        chosen.map_or(root, |&(tone, _)| tone)
     }
 
     fn push(&mut self, set: PitchClassSet, bass: u8, root: u8, key: LocalKey, degree: u8) {
@@ -406,6 +498,8 @@ mod tests {
             LOOPS_IN_MINOR,
             NEIGHBOURS_OF_MAJOR,
             NEIGHBOURS_OF_MINOR,
+            STRAYS_IN_MAJOR,
+            STRAYS_IN_MINOR,
         ];
         for name in all.iter().flat_map(|patterns| patterns.iter()) {
             for name in name.1.split_whitespace() {
