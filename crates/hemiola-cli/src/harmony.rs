@@ -1,15 +1,19 @@
 //! `hemiola harmony`: the Roman numerals and keys of chords.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use hemiola::audio::AudioStream;
 use hemiola::formats::{read_chords, write_atomically};
 use hemiola::midi::Score;
+use hemiola::models::chord_gnn::Messages;
 use hemiola::music::chord::{ChordLabel, Vocabulary};
+use hemiola::music::chord_graph::WeightedEdge;
 use hemiola::music::key::Key;
 use hemiola::music::{Chroma, N_PITCH_CLASSES, Segment, SoundingChord};
+use hemiola::plot;
 use hemiola::tasks::harmony::Harmony;
 use serde_json::json;
 
@@ -18,6 +22,8 @@ use crate::{Outcome, models, wrong_use};
 
 /// Frames a second at which the notes of a MIDI file are read for their chords.
 const MIDI_FPS: f64 = 20.0;
+/// Pixels of a PNG for one CSS pixel.
+const PNG_SCALE: f64 = 2.0;
 /// How present a pitch class is that sounds in a MIDI file, and one that does not.
 const PRESENT: [f32; 2] = [0.98, 0.02];
 
@@ -29,7 +35,8 @@ pub struct Args {
     /// A file; its extension is the format [default: standard output]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// txt (a chord a line, tab separated) or json [default: the extension of OUT, or txt]
+    /// txt (a chord a line, tab separated), json (with the graph that the network reads), or a picture of that graph: svg, png
+    /// [default: the extension of OUT, or txt]
     #[arg(long)]
     format: Option<HarmonyFormat>,
     /// A built-in model or a checkpoint folder
@@ -47,6 +54,8 @@ pub struct Args {
 enum HarmonyFormat {
     Txt,
     Json,
+    Svg,
+    Png,
 }
 
 /// Chords, with their times where they have any.
@@ -67,6 +76,14 @@ impl Progression {
 pub fn run(args: &Args) -> Result<Outcome> {
     let format = format_of(args)?;
     let progression = read(args)?;
+    let n_chords = progression.labels.len();
+    let is_picture = matches!(format, HarmonyFormat::Svg | HarmonyFormat::Png);
+    if is_picture && n_chords > plot::MAX_CHORDS {
+        bail!(
+            "{n_chords} chords are too many for a picture; expected at most {}: ask for txt or json, or for a part",
+            plot::MAX_CHORDS
+        );
+    }
     let analyser = models::open_harmony_analyser(&args.model)?;
     let chords: Vec<SoundingChord> = progression
         .labels
@@ -74,9 +91,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
         .map(SoundingChord::of_label)
         .collect();
     let harmony = analyser.analyse(&chords).context("no chords to name")?;
+    let graph = || analyser.graph(&chords, &harmony);
+    let picture = || picture_of(args, &progression, &harmony, graph()?);
     let bytes = match format {
         HarmonyFormat::Txt => text(&progression, &harmony).into_bytes(),
-        HarmonyFormat::Json => json_of(args, &progression, &harmony)?,
+        HarmonyFormat::Json => json_of(args, &progression, &harmony, &graph()?)?,
+        HarmonyFormat::Svg => picture()?.to_svg().into_bytes(),
+        HarmonyFormat::Png => picture()?.to_png(PNG_SCALE)?,
     };
     match &args.output {
         Some(path) if path != Path::new("-") => {
@@ -90,16 +111,19 @@ pub fn run(args: &Args) -> Result<Outcome> {
 
 fn format_of(args: &Args) -> Result<HarmonyFormat> {
     let ending = args.output.as_ref().and_then(|path| path.extension());
-    let of_file = match ending.and_then(|e| e.to_str()) {
-        None => None,
-        Some("txt") => Some(HarmonyFormat::Txt),
-        Some("json") => Some(HarmonyFormat::Json),
-        Some(other) => {
-            return Err(wrong_use(format!(
-                "-o: {other} is no format of harmony; expected txt or json"
-            )));
-        }
-    };
+    let of_file = ending.map(|ending| {
+        HarmonyFormat::from_str(&ending.to_string_lossy(), false).map_err(|_| {
+            wrong_use(format!(
+                "-o: {} is no format of harmony; expected txt, json, svg or png",
+                ending.display()
+            ))
+        })
+    });
+    let of_file = of_file.transpose()?;
+    let on_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+    if on_terminal && args.format == Some(HarmonyFormat::Png) {
+        return Err(wrong_use("PNG is not for a terminal: name a file with -o"));
+    }
     match (args.format, of_file) {
         (Some(asked), Some(file)) if asked != file => Err(wrong_use(
             "--format does not fit the extension of -o; drop one of them",
@@ -197,7 +221,12 @@ fn text(progression: &Progression, harmony: &Harmony) -> String {
     text
 }
 
-fn json_of(args: &Args, progression: &Progression, harmony: &Harmony) -> Result<Vec<u8>> {
+fn json_of(
+    args: &Args,
+    progression: &Progression,
+    harmony: &Harmony,
+    graph: &Messages,
+) -> Result<Vec<u8>> {
     let chords = progression.labels.iter().zip(&harmony.chords).enumerate();
     let chords: Vec<serde_json::Value> = chords
         .map(|(index, (label, named))| {
@@ -206,6 +235,7 @@ fn json_of(args: &Args, progression: &Progression, harmony: &Harmony) -> Result<
                 "numeral": named.numeral.as_ref().map(ToString::to_string),
                 "degree": named.degree,
                 "key": Key::from(named.key).to_string(),
+                "attention": rounded(graph.attention[index]),
             });
             if let Some(times) = &progression.times {
                 row["start_s"] = times[index].0.into();
@@ -214,12 +244,58 @@ fn json_of(args: &Args, progression: &Progression, harmony: &Harmony) -> Result<
             row
         })
         .collect();
+    let edges = graph.edges.iter().map(|WeightedEdge { edge, weight }| {
+        json!({
+            "source": edge.source,
+            "target": edge.target,
+            "type": edge.kind.name(),
+            "weight": rounded(*weight),
+        })
+    });
+    let edges: Vec<serde_json::Value> = edges.collect();
     let mut text = serde_json::to_vec_pretty(&json!({
         "hemiola": env!("CARGO_PKG_VERSION"),
         "model": args.model,
         "mode": harmony.mode,
         "chords": chords,
+        "edges": edges,
     }))?;
     text.push(b'\n');
     Ok(text)
+}
+
+/// A share in millionths.
+fn rounded(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
+}
+
+fn picture_of(
+    args: &Args,
+    progression: &Progression,
+    harmony: &Harmony,
+    graph: Messages,
+) -> Result<plot::Picture> {
+    let chords = progression.labels.iter().zip(&harmony.chords);
+    let nodes = chords
+        .zip(graph.attention)
+        .map(|((label, named), attention)| {
+            let numeral = named.numeral.as_ref();
+            plot::ChordNode {
+                label: label.to_string(),
+                numeral: numeral.map(ToString::to_string).unwrap_or_default(),
+                degree: numeral.map(|_| named.degree),
+                key: named.key.into(),
+                attention,
+            }
+        });
+    let nodes: Vec<plot::ChordNode> = nodes.collect();
+    let of_what = match &progression.times {
+        Some(_) => Path::new(&args.input[0])
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+        None => "Chords".into(),
+    };
+    let title = format!("{of_what}, as the model {} reads them", args.model);
+    Ok(plot::chord_graph(&title, &nodes, &graph.edges)?)
 }

@@ -6,6 +6,7 @@
 //! Information Retrieval".
 
 mod batch;
+mod messages;
 mod turned;
 
 use burn::module::{Initializer, Module, Param};
@@ -20,6 +21,7 @@ use crate::music::N_PITCH_CLASSES;
 use crate::music::chord_graph::EdgeKind;
 
 pub use batch::GraphBatch;
+pub use messages::Messages;
 pub use turned::{CHORD_FEATURES, HarmonyLogits};
 
 /// Sizes of a [`ChordProgressionGnn`]. The defaults are the reference preset.
@@ -144,33 +146,17 @@ impl ChordProgressionGnn {
     /// # Errors
     /// When nodes have another number of features than the model, or edges more kinds.
     pub fn forward(&self, batch: &GraphBatch) -> Result<ChordGraphLogits> {
-        let [features, _] = self.conv1.lin.weight.dims();
-        let [kinds, _] = self.edge_embedding.weight.dims();
-        let [_, found] = batch.nodes.dims();
-        if found != features {
-            return Err(Error::config(format!(
-                "chord graph model: nodes have {found} features; this model expects {features}"
-            )));
-        }
-        if batch.kinds() > kinds {
-            return Err(Error::config(format!(
-                "chord graph model: an edge is of type {}; this model knows types 0 to {}",
-                batch.kinds() - 1,
-                kinds - 1
-            )));
-        }
-        let device = batch.nodes.device();
-        let kinds = TensorData::new(batch.kinds_of_edges(kinds), [batch.n_nodes(), kinds]);
-        let edges = EdgeTerms {
-            of_kinds: Tensor::from_data(kinds, &device),
-            embedding: self.edge_embedding.weight.val(),
-        };
-        let x = self.conv1.forward(batch.nodes.clone(), batch, &edges);
-        let x = self.dropout.forward(relu(x));
-        let x = self.conv2.forward(x, batch, &edges);
-        let x = self.dropout.forward(relu(x));
-        let hidden = self.conv3.forward(x, batch, &edges); // [nodes, hidden]
+        self.forward_heard(batch, |_, _| {})
+    }
 
+    /// As [`Self::forward`]; `heard` is told of each convolution what it reads, [nodes, features].
+    fn forward_heard(
+        &self,
+        batch: &GraphBatch,
+        heard: impl FnMut(&GraphConvolution, &Tensor<2>),
+    ) -> Result<ChordGraphLogits> {
+        self.check(batch)?;
+        let hidden = self.convolve(batch, heard); // [nodes, hidden]
         let scores = (self.attention.1).forward(self.attention.0.forward(hidden.clone()).tanh());
         let attention = softmax_in_graphs(scores, batch);
         let of_graph = batch.members.product(attention.clone() * hidden.clone()); // [graphs, hidden]
@@ -186,6 +172,46 @@ impl ChordProgressionGnn {
             node_hidden: hidden,
             attention,
         })
+    }
+
+    /// That the batch is of the features and the kinds of edges that the model knows.
+    fn check(&self, batch: &GraphBatch) -> Result<()> {
+        let [features, _] = self.conv1.lin.weight.dims();
+        let [kinds, _] = self.edge_embedding.weight.dims();
+        let [_, found] = batch.nodes.dims();
+        if found != features {
+            return Err(Error::config(format!(
+                "chord graph model: nodes have {found} features; this model expects {features}"
+            )));
+        }
+        if batch.kinds() > kinds {
+            return Err(Error::config(format!(
+                "chord graph model: an edge is of type {}; this model knows types 0 to {}",
+                batch.kinds() - 1,
+                kinds - 1
+            )));
+        }
+        Ok(())
+    }
+
+    fn convolve(
+        &self,
+        batch: &GraphBatch,
+        mut heard: impl FnMut(&GraphConvolution, &Tensor<2>),
+    ) -> Tensor<2> {
+        let [kinds, _] = self.edge_embedding.weight.dims();
+        let of_kinds = TensorData::new(batch.kinds_of_edges(kinds), [batch.n_nodes(), kinds]);
+        let edges = EdgeTerms {
+            of_kinds: Tensor::from_data(of_kinds, &batch.nodes.device()),
+            embedding: self.edge_embedding.weight.val(),
+        };
+        let mut convolved = |convolution: &GraphConvolution, x: Tensor<2>| {
+            heard(convolution, &x);
+            convolution.forward(x, batch, &edges)
+        };
+        let x = convolved(&self.conv1, batch.nodes.clone());
+        let x = convolved(&self.conv2, self.dropout.forward(relu(x)));
+        convolved(&self.conv3, self.dropout.forward(relu(x)))
     }
 }
 

@@ -83,10 +83,28 @@ pub enum EdgeKind {
 impl EdgeKind {
     /// Number of kinds.
     pub const COUNT: usize = 5;
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Next,
+        Self::Fifth,
+        Self::Fourth,
+        Self::VoiceLeading,
+        Self::Repetition,
+    ];
 
     /// 0 to 4, in the order of the variants.
     pub fn index(self) -> usize {
         self as usize
+    }
+
+    /// In small letters: `next`, `fifth`, `fourth`, `voice-leading`, `repetition`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Fifth => "fifth",
+            Self::Fourth => "fourth",
+            Self::VoiceLeading => "voice-leading",
+            Self::Repetition => "repetition",
+        }
     }
 }
 
@@ -96,6 +114,14 @@ pub struct Edge {
     pub source: usize,
     pub target: usize,
     pub kind: EdgeKind,
+}
+
+/// An edge and how much it counts at its target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightedEdge {
+    pub edge: Edge,
+    /// From 0 to 1.
+    pub weight: f64,
 }
 
 /// How far relations reach.

@@ -1,4 +1,4 @@
-//! Pictures: notes over time, matrices in colour, chroma, attention, what networks hear. Written as SVG, or as PNG drawn from that SVG.
+//! Pictures: notes over time, matrices in colour, chroma, attention, what networks hear, progressions of chords. Written as SVG, or as PNG drawn from that SVG.
 //!
 //! ```
 //! use hemiola::{music::Note, plot};
@@ -12,6 +12,7 @@
 
 mod attention;
 mod axis;
+mod chord_graph;
 mod chroma;
 mod colour;
 mod features;
@@ -30,6 +31,7 @@ mod text;
 
 pub use attention::attention_map;
 pub use axis::{Axis, Ticks};
+pub use chord_graph::{ChordNode, MAX_CHORDS, MAX_EDGES, chord_graph};
 pub use chroma::chroma;
 pub use colour::{Colour, ColourScale};
 pub use features::{FeatureSheet, FilterRows, LayerMaps, Patch, StepCurve, feature_picture};

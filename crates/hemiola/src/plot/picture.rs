@@ -29,7 +29,15 @@ pub struct Paint {
     pub(super) opacity: f64,
     /// Width of the line in pixels; `None` fills.
     pub(super) stroke: Option<f64>,
-    pub(super) dashed: bool,
+    pub(super) dashes: Dashes,
+}
+
+/// Where a line is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dashes {
+    None,
+    Dashed,
+    Dotted,
 }
 
 impl Paint {
@@ -38,7 +46,7 @@ impl Paint {
             colour,
             opacity: 1.0,
             stroke: None,
-            dashed: false,
+            dashes: Dashes::None,
         }
     }
 
@@ -57,7 +65,14 @@ impl Paint {
 
     pub fn dashed(self) -> Self {
         Self {
-            dashed: true,
+            dashes: Dashes::Dashed,
+            ..self
+        }
+    }
+
+    pub fn dotted(self) -> Self {
+        Self {
+            dashes: Dashes::Dotted,
             ..self
         }
     }
@@ -167,6 +182,44 @@ impl Picture {
             paint,
             format_args!("M{left} {top}h{width}v{height}h{back}z"),
         );
+    }
+
+    /// With corners rounded to quarters of a circle of `radius`, which is to be at most half of either side.
+    pub fn rounded_rect(&mut self, rect: Rect, radius: f64, paint: Paint) {
+        let corners = [(rect.x, rect.y), (rect.right(), rect.bottom())];
+        let Some([(left, top), (right, bottom), (r, _)]) =
+            hundredths([corners[0], corners[1], (radius, 0.0)])
+        else {
+            return;
+        };
+        let back = Hundredths(-r.0);
+        let across = Hundredths(right.0 - left.0 - 2 * r.0);
+        let down = Hundredths(bottom.0 - top.0 - 2 * r.0);
+        let (returning, up) = (Hundredths(-across.0), Hundredths(-down.0));
+        let start = Hundredths(left.0 + r.0);
+        self.path(
+            paint,
+            format_args!(
+                "M{start} {top}h{across}a{r} {r} 0 0 1 {r} {r}v{down}a{r} {r} 0 0 1 {back} {r}h{returning}\
+                 a{r} {r} 0 0 1 {back} {back}v{up}a{r} {r} 0 0 1 {r} {back}z"
+            ),
+        );
+    }
+
+    /// A cubic Bézier curve from its first point to its last; the others are its control points.
+    pub fn curve(&mut self, points: [(f64, f64); 4], paint: Paint) {
+        if let Some([(x0, y0), (x1, y1), (x2, y2), (x3, y3)]) = hundredths(points) {
+            self.path(
+                paint,
+                format_args!("M{x0} {y0}C{x1} {y1} {x2} {y2} {x3} {y3}"),
+            );
+        }
+    }
+
+    pub fn triangle(&mut self, corners: [(f64, f64); 3], paint: Paint) {
+        if let Some([(x0, y0), (x1, y1), (x2, y2)]) = hundredths(corners) {
+            self.path(paint, format_args!("M{x0} {y0}L{x1} {y1}L{x2} {y2}z"));
+        }
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), paint: Paint) {

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::colour::Colour;
-use super::picture::{Anchor, Element, Hundredths, Paint, Picture, Rect, TextStyle};
+use super::picture::{Anchor, Dashes, Element, Hundredths, Paint, Picture, Rect, TextStyle};
 use super::text::FAMILY;
 
 impl Picture {
@@ -100,10 +100,11 @@ impl std::fmt::Display for Paint {
             let opacity = Hundredths::from(self.opacity.max(0.0));
             write!(f, r#" {kind}-opacity="{opacity}""#)?;
         }
-        if self.dashed {
-            f.write_str(r#" stroke-dasharray="4 3""#)?;
+        match self.dashes {
+            Dashes::None => Ok(()),
+            Dashes::Dashed => f.write_str(r#" stroke-dasharray="4 3""#),
+            Dashes::Dotted => f.write_str(r#" stroke-dasharray="1.5 2.5""#),
         }
-        Ok(())
     }
 }
 

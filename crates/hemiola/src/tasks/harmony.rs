@@ -1,5 +1,7 @@
 //! What the chords of a progression are in their keys, told by a [`ChordProgressionGnn`].
 
+mod graph;
+
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -10,11 +12,11 @@ use crate::datasets::progression::DiatonicMode;
 use crate::error::{Error, Result};
 use crate::evaluation::harmony::ChordReading;
 use crate::models::chord_gnn::{ChordProgressionGnn, HarmonyLogits};
-use crate::music::SoundingChord;
 use crate::music::chord_graph::ChordGraphConfig;
 use crate::music::roman::{
     KeyTransitions, LocalKey, N_DEGREES, N_KEYS, RomanNumeral, likeliest_keys, name_chord,
 };
+use crate::music::{N_PITCH_CLASSES, SoundingChord};
 
 /// The task settings of a model of progressions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -217,10 +219,17 @@ fn root_on(chord: SoundingChord, reading: ChordReading) -> Option<u8> {
     chord.pitch_classes().iter().find(fits).or(Some(root))
 }
 
+/// The tonic that most chords have; of several, the lowest above C.
+fn commonest_tonic(keys: impl Iterator<Item = LocalKey>) -> u8 {
+    let mut counts = [0; N_PITCH_CLASSES];
+    keys.for_each(|key| counts[usize::from(key.tonic())] += 1);
+    let tonics = (0..N_PITCH_CLASSES).rev();
+    tonics.max_by_key(|&tonic| counts[tonic]).unwrap_or(0) as u8
+}
+
 /// The likeliest mode under the tonic that most chords have.
 fn mode_of(logits: &HarmonyLogits, readings: &[ChordReading]) -> DiatonicMode {
-    let count = |tonic: u8| readings.iter().filter(|r| r.key.tonic() == tonic).count();
-    let tonic = (0..12).rev().max_by_key(|&tonic| count(tonic)).unwrap_or(0);
+    let tonic = commonest_tonic(readings.iter().map(|reading| reading.key));
     let row = logits.modes.clone().narrow(0, logits.row(tonic, 0, 1), 1);
     let scores: Vec<f64> = row.into_data().iter::<f64>().collect();
     let modes = DiatonicMode::ALL.into_iter().zip(scores);

@@ -17,8 +17,19 @@ pub struct GraphBatch {
     /// 1 where a node belongs to a graph, [graphs, nodes].
     pub(super) members: SparseMatrix,
     graph_of_node: Vec<usize>,
-    /// Target, type and norm of each edge.
-    edges: Vec<(usize, usize, f32)>,
+    /// In the order they were given in.
+    pub(super) edges: Vec<NormedEdge>,
+    /// Of the edge from each node to itself.
+    pub(super) own_norms: Vec<f32>,
+}
+
+/// An edge between nodes, and by how much its messages are multiplied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NormedEdge {
+    pub source: usize,
+    pub target: usize,
+    pub kind: usize,
+    pub norm: f32,
 }
 
 impl GraphBatch {
@@ -74,13 +85,20 @@ impl GraphBatch {
         }
         let norm = |a: usize, b: usize| (degrees[a] * degrees[b]).sqrt().recip();
         let entry = |row, column, value| Entry { row, column, value };
-        let normed: Vec<_> = (edges.iter())
-            .map(|&[source, target, kind]| (target, kind, norm(source, target)))
+        let edges: Vec<NormedEdge> = (edges.iter())
+            .map(|&[source, target, kind]| NormedEdge {
+                source,
+                target,
+                kind,
+                norm: norm(source, target),
+            })
             .collect();
-        let mut neighbours: Vec<Entry> = (edges.iter().zip(&normed))
-            .map(|(&[source, target, _], &(_, _, norm))| entry(target, source, norm))
+        let own_norms: Vec<f32> = (0..n).map(|node| norm(node, node)).collect();
+        let mut neighbours: Vec<Entry> = (edges.iter())
+            .map(|edge| entry(edge.target, edge.source, edge.norm))
             .collect();
-        neighbours.extend((0..n).map(|node| entry(node, node, norm(node, node))));
+        neighbours
+            .extend((own_norms.iter().enumerate()).map(|(node, &own)| entry(node, node, own)));
         let members = graph_of_node.iter().enumerate();
         let members: Vec<Entry> = members
             .map(|(node, &graph)| entry(graph, node, 1.0))
@@ -90,7 +108,8 @@ impl GraphBatch {
             neighbours: SparseMatrix::new([n, n], &neighbours),
             members: SparseMatrix::new([last + 1, n], &members),
             graph_of_node: graph_of_node.to_vec(),
-            edges: normed,
+            edges,
+            own_norms,
         })
     }
 
@@ -124,7 +143,7 @@ impl GraphBatch {
     pub(super) fn kinds(&self) -> usize {
         self.edges
             .iter()
-            .map(|&(_, kind, _)| kind + 1)
+            .map(|edge| edge.kind + 1)
             .max()
             .unwrap_or(0)
     }
@@ -132,8 +151,8 @@ impl GraphBatch {
     /// For each node and kind, the norms of the edges of that kind that reach it, added up: `[nodes, kinds]`.
     pub(super) fn kinds_of_edges(&self, kinds: usize) -> Vec<f32> {
         let mut sums = vec![0.0; self.n_nodes() * kinds];
-        for &(target, kind, norm) in &self.edges {
-            sums[target * kinds + kind] += norm;
+        for edge in &self.edges {
+            sums[edge.target * kinds + edge.kind] += edge.norm;
         }
         sums
     }

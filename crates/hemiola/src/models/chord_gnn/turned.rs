@@ -1,5 +1,6 @@
 //! Progressions turned so that any tonic comes to lie on C: what the network learns of one key holds in all.
 
+use burn::nn::Linear;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -15,9 +16,10 @@ pub const CHORD_FEATURES: usize = 2 * N_PITCH_CLASSES;
 /// Classes of the key head where each turn is asked for the key on C: major or minor.
 const MODES: usize = N_KEYS / N_PITCH_CLASSES;
 
-/// Progressions as graphs: as they are, or twelve times, the t-th time moved down by t semitones.
-struct TurnedProgressions {
-    batch: GraphBatch,
+/// Progressions as graphs, once for each turn, moved down by its semitones.
+pub(super) struct TurnedProgressions {
+    pub batch: GraphBatch,
+    /// Of all progressions in one turn.
     chords: usize,
 }
 
@@ -38,10 +40,10 @@ pub struct HarmonyLogits {
 impl TurnedProgressions {
     /// # Errors
     /// When there is no progression, or one without chords.
-    fn new(
+    pub fn new(
         progressions: &[&[SoundingChord]],
         config: &ChordGraphConfig,
-        turns: usize,
+        turns: &[u8],
         device: &Device,
     ) -> Result<Self> {
         let chords: usize = progressions.iter().map(|chords| chords.len()).sum();
@@ -57,21 +59,21 @@ impl TurnedProgressions {
             graph_of_node.resize(first + tones.len(), number);
             first += tones.len();
         }
-        let mut nodes = Vec::with_capacity(turns * chords * CHORD_FEATURES);
-        for turn in 0..turns as i32 {
+        let mut nodes = Vec::with_capacity(turns.len() * chords * CHORD_FEATURES);
+        for &turn in turns {
             for chord in progressions.iter().copied().flatten() {
-                nodes.extend(features(chord.transposed(-turn)));
+                nodes.extend(features(chord.transposed(-i32::from(turn))));
             }
         }
-        let nodes = TensorData::new(nodes, [turns * chords, CHORD_FEATURES]);
-        let all_edges = (0..turns).flat_map(|turn| {
+        let nodes = TensorData::new(nodes, [turns.len() * chords, CHORD_FEATURES]);
+        let all_edges = (0..turns.len()).flat_map(|turn| {
             let moved = move |&[source, target, kind]: &[usize; 3]| {
                 [turn * chords + source, turn * chords + target, kind]
             };
             edges.iter().map(moved)
         });
         let all_edges: Vec<[usize; 3]> = all_edges.collect();
-        let graphs = (0..turns).flat_map(|turn| {
+        let graphs = (0..turns.len()).flat_map(|turn| {
             let moved = move |&graph: &usize| turn * progressions.len() + graph;
             graph_of_node.iter().map(moved)
         });
@@ -107,30 +109,20 @@ impl ChordProgressionGnn {
         progressions: &[&[SoundingChord]],
         config: &ChordGraphConfig,
     ) -> Result<HarmonyLogits> {
-        let lacking = |message: &str| Error::config(format!("naming harmony: {message}"));
-        let classes = |head: &Option<burn::nn::Linear>| head.as_ref().map(|h| h.weight.dims()[1]);
         if classes(&self.node_classifier) != Some(N_DEGREES) {
             return Err(lacking(
                 "the model has no head for 7 degrees (model.n_node_classes)",
             ));
         }
-        let turns = match classes(&self.key_classifier) {
-            Some(MODES) => N_PITCH_CLASSES,
-            Some(N_KEYS) => 1,
-            _ => {
-                return Err(lacking(
-                    "the model has no head for 2 or 24 keys (model.n_key_classes)",
-                ));
-            }
-        };
+        let turns = self.turns()?;
         let device = self.classifier.weight.val().device();
-        let turned = TurnedProgressions::new(progressions, config, turns, &device)?;
+        let turned = TurnedProgressions::new(progressions, config, &turns, &device)?;
         let output = self.forward(&turned.batch)?;
         let (Some(degrees), Some(keys)) = (output.node_logits, output.key_logits) else {
             return Err(lacking("the model has no heads for chords"));
         };
         let n = turned.chords;
-        let keys = match turns {
+        let keys = match turns.len() {
             1 => keys,
             _ => keys
                 .reshape([N_PITCH_CLASSES, n, MODES])
@@ -141,9 +133,31 @@ impl ChordProgressionGnn {
             keys,
             degrees,
             modes: output.graph_logits,
-            turns,
+            turns: turns.len(),
         })
     }
+
+    /// By how many semitones chords are moved down to be asked for their key.
+    ///
+    /// # Errors
+    /// When the model lacks a head for keys.
+    pub(super) fn turns(&self) -> Result<Vec<u8>> {
+        match classes(&self.key_classifier) {
+            Some(MODES) => Ok((0..N_PITCH_CLASSES as u8).collect()),
+            Some(N_KEYS) => Ok(vec![0]),
+            _ => Err(lacking(
+                "the model has no head for 2 or 24 keys (model.n_key_classes)",
+            )),
+        }
+    }
+}
+
+fn classes(head: &Option<Linear>) -> Option<usize> {
+    head.as_ref().map(|head| head.weight.dims()[1])
+}
+
+fn lacking(message: &str) -> Error {
+    Error::config(format!("naming harmony: {message}"))
 }
 
 impl HarmonyLogits {
