@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::music::N_PITCH_CLASSES;
 use crate::music::chord_graph::EdgeKind;
+use crate::music::roman::N_KEYS;
 
 pub use batch::GraphBatch;
 pub use messages::Messages;
@@ -43,6 +44,12 @@ pub struct ChordProgressionGnnConfig {
     /// Whether the heads for nodes see the node itself beside what the convolutions, which blend it with its neighbours,
     /// make of it.
     pub node_skip: bool,
+    /// Width of a hidden layer between a node and what the heads see of it; 0 for none.
+    pub node_skip_dim: usize,
+    /// Whether the heads for nodes see the whole graph, too, as its attention reads it.
+    pub node_context: bool,
+    /// Whether the model learns how likely keys follow one another, beside what each chord says of its key.
+    pub key_transitions: bool,
     /// Width of the attention's hidden layer.
     pub attention_dim: usize,
     /// Dropout after the first two convolutions.
@@ -59,6 +66,9 @@ impl Default for ChordProgressionGnnConfig {
             n_node_classes: 0,
             n_key_classes: 0,
             node_skip: false,
+            node_skip_dim: 0,
+            node_context: false,
+            key_transitions: false,
             attention_dim: 64,
             dropout: 0.5,
         }
@@ -105,7 +115,18 @@ impl ChordProgressionGnnConfig {
             classifier: linear(hidden, self.n_classes),
             node_classifier: (nodes > 0).then(|| linear(hidden, nodes)),
             key_classifier: (keys > 0).then(|| linear(hidden, keys)),
-            node_skip: self.node_skip.then(|| linear(self.node_features, hidden)),
+            node_skip: self.node_skip.then(|| match self.node_skip_dim {
+                0 => NodeSkip {
+                    hidden: None,
+                    output: linear(self.node_features, hidden),
+                },
+                width => NodeSkip {
+                    hidden: Some(linear(self.node_features, width)),
+                    output: linear(width, hidden),
+                },
+            }),
+            node_context: self.node_context.then(|| linear(hidden, hidden)),
+            key_transitions: self.key_transitions.then(|| key_transitions(device)),
         })
     }
 }
@@ -122,8 +143,43 @@ pub struct ChordProgressionGnn {
     classifier: Linear,
     node_classifier: Option<Linear>,
     key_classifier: Option<Linear>,
-    node_skip: Option<Linear>,
+    node_skip: Option<NodeSkip>,
+    node_context: Option<Linear>,
+    /// Of the mode that is left, to the keys as seen from its tonic, [2, 24].
+    key_transitions: Option<Param<Tensor<2>>>,
 }
+
+/// What the heads see of a node by itself.
+#[derive(Module, Debug)]
+struct NodeSkip {
+    hidden: Option<Linear>,
+    output: Linear,
+}
+
+impl NodeSkip {
+    /// [nodes, node_features] → [nodes, hidden_dim].
+    fn forward(&self, nodes: Tensor<2>) -> Tensor<2> {
+        let nodes = match &self.hidden {
+            Some(hidden) => relu(hidden.forward(nodes)),
+            None => nodes,
+        };
+        relu(self.output.forward(nodes))
+    }
+}
+
+/// Keys stay.
+fn key_transitions(device: &Device) -> Param<Tensor<2>> {
+    let start: [[f32; N_KEYS]; 2] = std::array::from_fn(|mode| {
+        std::array::from_fn(|to| match to == mode * N_PITCH_CLASSES {
+            true => 0.0,
+            false => -KEY_CHANGE_COST,
+        })
+    });
+    Param::from_tensor(Tensor::from_floats(start, device))
+}
+
+/// What a change of key costs before anything is learned, in nats.
+const KEY_CHANGE_COST: f32 = 5.0;
 
 /// What the heads say, before any softmax, and what they say it of.
 #[derive(Debug, Clone)]
@@ -160,10 +216,14 @@ impl ChordProgressionGnn {
         let scores = (self.attention.1).forward(self.attention.0.forward(hidden.clone()).tanh());
         let attention = softmax_in_graphs(scores, batch);
         let of_graph = batch.members.product(attention.clone() * hidden.clone()); // [graphs, hidden]
-        let of_node = match &self.node_skip {
-            Some(skip) => hidden.clone() + relu(skip.forward(batch.nodes.clone())),
-            None => hidden.clone(),
-        };
+        let mut of_node = hidden.clone();
+        if let Some(skip) = &self.node_skip {
+            of_node = of_node + skip.forward(batch.nodes.clone());
+        }
+        if let Some(context) = &self.node_context {
+            let context = relu(context.forward(of_graph.clone()));
+            of_node = of_node + batch.members.transposed().product(context);
+        }
         let head = |head: &Option<Linear>| head.as_ref().map(|head| head.forward(of_node.clone()));
         Ok(ChordGraphLogits {
             graph_logits: self.classifier.forward(of_graph),

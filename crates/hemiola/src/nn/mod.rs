@@ -2,6 +2,8 @@
 
 #[cfg(feature = "neural")]
 pub mod attention;
+#[cfg(feature = "neural")]
+pub mod chain;
 pub mod convolution;
 pub mod linear;
 #[cfg(feature = "neural")]

@@ -14,7 +14,7 @@ use crate::evaluation::harmony::ChordReading;
 use crate::models::chord_gnn::{ChordProgressionGnn, HarmonyLogits};
 use crate::music::chord_graph::ChordGraphConfig;
 use crate::music::roman::{
-    KeyTransitions, LocalKey, N_DEGREES, N_KEYS, RomanNumeral, likeliest_keys, name_chord,
+    KeyTransitions, LocalKey, N_DEGREES, RomanNumeral, likeliest_keys, name_chord,
 };
 use crate::music::{N_PITCH_CLASSES, SoundingChord};
 
@@ -32,7 +32,7 @@ pub struct ProgressionTask {
 #[serde(default, deny_unknown_fields)]
 pub struct HarmonyConfig {
     pub graph: ChordGraphConfig,
-    /// What a change of key costs, in nats.
+    /// What a change of key costs, in nats; on top of what the model has learned of changes, where it has.
     pub change_cost: f64,
     /// What it costs more for each step between the signatures, in nats.
     pub step_cost: f64,
@@ -65,8 +65,10 @@ impl HarmonyConfig {
         Ok(())
     }
 
-    /// Keys and degrees of `chords` chords, which are all that the logits are of: the likeliest way through keys, where
-    /// at each chord a key counts as likely as it and its likeliest degree are together.
+    /// Keys and degrees of `chords` chords, which are all that the logits are of: the likeliest way through keys.
+    ///
+    /// A model that knows how keys follow one another tells the keys of all chords together. Of another, at each chord a
+    /// key counts as likely as it and its likeliest degree are together.
     pub fn decode(&self, logits: &HarmonyLogits, chords: usize) -> Vec<ChordReading> {
         let (keys, degrees) = logits.log_probabilities();
         let best_degree = |chord: usize, key: LocalKey| -> (u8, f64) {
@@ -78,12 +80,21 @@ impl HarmonyConfig {
                 }
             })
         };
-        let emissions: Vec<[f64; N_KEYS]> = (keys.iter().enumerate())
-            .map(|(chord, row)| {
-                std::array::from_fn(|key| row[key] + best_degree(chord, LocalKey::of_index(key)).1)
-            })
-            .collect();
-        let transitions = KeyTransitions::by_distance(self.change_cost, self.step_cost);
+        let mut transitions = KeyTransitions::by_distance(self.change_cost, self.step_cost);
+        let emissions = match logits.known_transitions() {
+            Some(known) => {
+                transitions.add(&known);
+                keys
+            }
+            None => {
+                let with_degree = |chord: usize, key: usize| {
+                    keys[chord][key] + best_degree(chord, LocalKey::of_index(key)).1
+                };
+                (0..keys.len())
+                    .map(|chord| std::array::from_fn(|key| with_degree(chord, key)))
+                    .collect()
+            }
+        };
         let path = likeliest_keys(&emissions, &transitions);
         let readings = path.into_iter().enumerate();
         readings
@@ -241,6 +252,7 @@ fn mode_of(logits: &HarmonyLogits, readings: &[ChordReading]) -> DiatonicMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::music::roman::N_KEYS;
     use burn::tensor::Tensor;
 
     /// Logits of two chords: the first is surely I of C major, the second V of C or I of G major by so much more.
@@ -264,6 +276,7 @@ mod tests {
             keys: Tensor::from_floats(keys, &device),
             degrees,
             modes: Tensor::from_floats(modes, &device),
+            transitions: None,
             turns: 12,
         }
     }

@@ -46,6 +46,12 @@ impl Importable for ChordProgressionGnn {
                 n_node_classes,
                 n_key_classes,
                 node_skip: shapes.any("node_skip."),
+                node_skip_dim: match shapes.any("node_skip.hidden.") {
+                    true => shapes.get::<2>("node_skip.hidden.weight")?[0],
+                    false => 0,
+                },
+                node_context: shapes.any("node_context."),
+                key_transitions: shapes.any("key_transitions"),
                 attention_dim,
                 dropout,
             },
@@ -71,6 +77,9 @@ mod tests {
                 n_node_classes,
                 n_key_classes: n_node_classes / 4,
                 node_skip: n_node_classes > 0,
+                node_skip_dim: n_node_classes,
+                node_context: n_node_classes > 0,
+                key_transitions: n_node_classes > 0,
                 attention_dim: 8,
                 ..ChordProgressionGnnConfig::default()
             };

@@ -2,12 +2,12 @@
 
 use burn::nn::Linear;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{ChordProgressionGnn, GraphBatch};
 use crate::error::{Error, Result};
 use crate::music::chord_graph::{ChordGraph, ChordGraphConfig, ChordTones};
-use crate::music::roman::{N_DEGREES, N_KEYS};
+use crate::music::roman::{KeyTransitions, LocalKey, N_DEGREES, N_KEYS};
 use crate::music::{N_PITCH_CLASSES, SoundingChord};
 
 /// Numbers that describe a chord: 1 for each of its pitch classes, then 1 for that of its bass.
@@ -34,6 +34,8 @@ pub struct HarmonyLogits {
     pub degrees: Tensor<2>,
     /// Of each progression, if the tonic were t, [turns · progressions, classes], turn by turn.
     pub modes: Tensor<2>,
+    /// How likely each key follows each, `[from][to]`, where the model knows: [24, 24].
+    pub transitions: Option<Tensor<2>>,
     pub turns: usize,
 }
 
@@ -133,6 +135,7 @@ impl ChordProgressionGnn {
             keys,
             degrees,
             modes: output.graph_logits,
+            transitions: self.key_transitions.as_ref().map(|p| in_all_keys(p.val())),
             turns: turns.len(),
         })
     }
@@ -150,6 +153,21 @@ impl ChordProgressionGnn {
             )),
         }
     }
+}
+
+/// What is known of two modes as seen from their tonics, [2, 24], for every key, [24, 24].
+fn in_all_keys(transitions: Tensor<2>) -> Tensor<2> {
+    let places = (0..N_KEYS).flat_map(|from| {
+        let from = LocalKey::of_index(from);
+        let seen = move |to| LocalKey::of_index(to).transposed(-i32::from(from.tonic()));
+        let row = from.index() / N_PITCH_CLASSES * N_KEYS;
+        (0..N_KEYS).map(move |to| (row + seen(to).index()) as i64)
+    });
+    let places: Vec<i64> = places.collect();
+    let device = transitions.device();
+    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [N_KEYS * N_KEYS]), &device);
+    let all = transitions.reshape([MODES * N_KEYS]).select(0, places);
+    all.reshape([N_KEYS, N_KEYS])
 }
 
 fn classes(head: &Option<Linear>) -> Option<usize> {
@@ -172,6 +190,14 @@ impl HarmonyLogits {
             rows(log_softmax(self.keys.clone(), 1)),
             rows(log_softmax(self.degrees.clone(), 1)),
         )
+    }
+
+    /// Of the keys, in nats, where the model knows.
+    pub fn known_transitions(&self) -> Option<KeyTransitions> {
+        let log = rows::<N_KEYS>(self.transitions.clone()?);
+        Some(KeyTransitions {
+            log: log.try_into().ok()?,
+        })
     }
 }
 

@@ -23,6 +23,14 @@ impl KeyTransitions {
             log: std::array::from_fn(|from| std::array::from_fn(|to| cost(from, to))),
         }
     }
+
+    /// Adds what other transitions say.
+    pub fn add(&mut self, other: &Self) {
+        let sums = self.log.iter_mut().flatten();
+        for (sum, more) in sums.zip(other.log.iter().flatten()) {
+            *sum += more;
+        }
+    }
 }
 
 /// The key at each position, by logarithms of how likely each is there alone, `[positions][keys]`; any key may be the first

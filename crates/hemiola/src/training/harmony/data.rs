@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::Split;
 use crate::datasets::billboard::Billboard;
 use crate::datasets::made_progressions;
-use crate::datasets::progression::{DiatonicMode, LabelledProgression, Progressions};
+use crate::datasets::progression::{
+    DiatonicMode, LabelledChord, LabelledProgression, Progressions,
+};
 use crate::datasets::reserved::Reserved;
 use crate::datasets::when_in_rome::{Selection, WhenInRome};
 use crate::error::{Error, Result};
@@ -29,6 +31,11 @@ pub struct HarmonyData {
     /// Chords of an excerpt to learn from, at most.
     #[serde(default = "excerpt_length")]
     pub max_chords: usize,
+    /// How often all chords of an excerpt are exchanged for chords that other pieces have in keys of the same mode; of the
+    /// others, any share up to all is. The less a chord's neighbours can be relied on, the more is learned of the chord
+    /// itself. 0 for no exchange at all.
+    #[serde(default)]
+    pub exchanged: f64,
     /// Whether excerpts are moved to any of the twelve keys by chance: of use where the model is asked once for all keys.
     #[serde(default)]
     pub transpose: bool,
@@ -134,6 +141,12 @@ impl HarmonyData {
             }
             sources.iter().try_for_each(HarmonySource::validate)?;
         }
+        if !(0.0..=1.0).contains(&self.exchanged) {
+            return Err(Error::config(format!(
+                "data.exchanged is {}; it must be from 0 to 1",
+                self.exchanged
+            )));
+        }
         if self.max_chords == 0 {
             return Err(Error::config("data.max_chords is 0; it must be at least 1"));
         }
@@ -178,21 +191,22 @@ impl HarmonyData {
 
     /// An excerpt of a piece, each of which is as likely as any other of its source.
     pub(super) fn draw(&self, sources: &[Weighted], rng: &mut ChaCha8Rng) -> LabelledProgression {
-        let total: f64 = sources.iter().map(|source| source.weight).sum();
-        let mut at = rng.random_range(0.0..total);
-        let chosen = sources.iter().find(|source| {
-            at -= source.weight;
-            at < 0.0
-        });
-        let source = chosen.unwrap_or(&sources[sources.len() - 1]);
-        let piece = &source.progressions[rng.random_range(0..source.progressions.len())];
+        let piece = choose(sources, rng);
         let length = piece.chords.len().min(self.max_chords);
         let first = rng.random_range(0..=piece.chords.len() - length);
         let semitones = match self.transpose {
             true => rng.random_range(0..12),
             false => 0,
         };
-        excerpt(piece, first, length, semitones)
+        let mut excerpt = excerpt(piece, first, length, semitones);
+        if self.exchanged > 0.0 {
+            let share = match rng.random_bool(self.exchanged) {
+                true => 1.0,
+                false => rng.random_range(0.0..1.0),
+            };
+            exchange(&mut excerpt, share, sources, rng);
+        }
+        excerpt
     }
 }
 
@@ -203,6 +217,48 @@ pub(super) struct Weighted {
     pub weight: f64,
 }
 
+/// A piece, each of which is as likely as any other of its source.
+fn choose<'a>(sources: &'a [Weighted], rng: &mut ChaCha8Rng) -> &'a LabelledProgression {
+    let total: f64 = sources.iter().map(|source| source.weight).sum();
+    let mut at = rng.random_range(0.0..total);
+    let chosen = sources.iter().find(|source| {
+        at -= source.weight;
+        at < 0.0
+    });
+    let source = chosen.unwrap_or(&sources[sources.len() - 1]);
+    &source.progressions[rng.random_range(0..source.progressions.len())]
+}
+
+/// Where sources have a mode so rarely that no chord was found, the chord stays.
+const MOST_TRIES: usize = 50;
+
+/// Puts chords of other pieces, in keys of the same mode, in the places of a share of the chords.
+fn exchange(
+    excerpt: &mut LabelledProgression,
+    share: f64,
+    sources: &[Weighted],
+    rng: &mut ChaCha8Rng,
+) {
+    for chord in &mut excerpt.chords {
+        if !rng.random_bool(share) {
+            continue;
+        }
+        let others = (0..MOST_TRIES).map(|_| {
+            let chords = &choose(sources, rng).chords;
+            chords[rng.random_range(0..chords.len())]
+        });
+        let mut fitting = others.filter(|other| other.key.mode() == chord.key.mode());
+        if let Some(other) = fitting.next() {
+            let semitones = i32::from(chord.key.tonic()) - i32::from(other.key.tonic());
+            *chord = LabelledChord {
+                onset: chord.onset,
+                key: chord.key,
+                ..moved(other, semitones)
+            };
+        }
+    }
+}
+
 /// Some chords of a piece, moved up; its mode is the piece's where the excerpt's main key has the same third.
 fn excerpt(
     piece: &LabelledProgression,
@@ -211,13 +267,7 @@ fn excerpt(
     semitones: i32,
 ) -> LabelledProgression {
     let chords = piece.chords[first..first + length].iter();
-    let chords = chords.map(|chord| {
-        let mut moved = *chord;
-        moved.chord = chord.chord.transposed(semitones);
-        moved.root = ((i32::from(chord.root) + semitones) % 12) as u8;
-        moved.key = chord.key.transposed(semitones);
-        moved
-    });
+    let chords = chords.map(|&chord| moved(chord, semitones));
     let mut excerpt = LabelledProgression {
         name: piece.name.clone(),
         chords: chords.collect(),
@@ -229,4 +279,47 @@ fn excerpt(
         excerpt.mode = DiatonicMode::of_key_mode(key.mode());
     }
     excerpt
+}
+
+/// A chord and its key, moved up.
+fn moved(chord: LabelledChord, semitones: i32) -> LabelledChord {
+    LabelledChord {
+        onset: chord.onset,
+        chord: chord.chord.transposed(semitones),
+        root: (i32::from(chord.root) + semitones).rem_euclid(12) as u8,
+        key: chord.key.transposed(semitones),
+        degree: chord.degree,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn exchanged_chords_are_known_by_the_same_degrees_in_the_same_keys() {
+        let progressions: Vec<_> = (0..50).map(|n| made_progressions::make(4, n)).collect();
+        let known: std::collections::HashSet<_> = (progressions.iter())
+            .flat_map(|piece| &piece.chords)
+            .map(|chord| {
+                let seen = moved(*chord, -i32::from(chord.key.tonic()));
+                (seen.chord, seen.root, seen.key, seen.degree)
+            })
+            .collect();
+        let mut piece = progressions[0].clone();
+        let before = piece.chords.clone();
+        let sources = [Weighted {
+            progressions,
+            weight: 1.0,
+        }];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        exchange(&mut piece, 1.0, &sources, &mut rng);
+        assert_ne!(piece.chords, before);
+        for (chord, before) in piece.chords.iter().zip(&before) {
+            assert_eq!((chord.key, chord.onset), (before.key, before.onset));
+            let seen = moved(*chord, -i32::from(chord.key.tonic()));
+            assert!(known.contains(&(seen.chord, seen.root, seen.key, seen.degree)));
+        }
+    }
 }

@@ -20,6 +20,7 @@ use crate::models::chord_gnn::{
 };
 use crate::music::SoundingChord;
 use crate::music::roman::{N_DEGREES, N_KEYS};
+use crate::nn::chain::chain_loss;
 use crate::nn::loss::cross_entropy;
 use crate::tasks::harmony::{HarmonyConfig, ProgressionTask};
 use crate::training::Transfer;
@@ -51,7 +52,7 @@ pub struct HarmonyRecipe {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossWeights {
-    /// The key of every chord.
+    /// The key of every chord; of all chords together where the model learns how keys follow one another.
     pub key: f64,
     /// The degree of every chord, given the key.
     pub degree: f64,
@@ -97,7 +98,7 @@ impl NamingObjective {
             Tensor::from_data(TensorData::new(values, [n]), &device)
         };
         let chords: Vec<_> = progressions.iter().flat_map(|p| &p.chords).collect();
-        let keys = integers(chords.iter().map(|chord| chord.key.index()).collect());
+        let keys: Vec<usize> = chords.iter().map(|chord| chord.key.index()).collect();
         let degrees = chords.iter().map(|chord| usize::from(chord.degree) - 1);
         let degrees = integers(degrees.collect());
         let n = chords.len();
@@ -112,8 +113,15 @@ impl NamingObjective {
         });
         let of_modes = logits.modes.clone().select(0, integers(rows.collect()));
         let mean = |logits: Tensor<2>, classes| cross_entropy(logits, classes).mean();
+        let of_keys = match &logits.transitions {
+            Some(transitions) => {
+                let lengths: Vec<usize> = progressions.iter().map(|p| p.chords.len()).collect();
+                chain_loss(logits.keys.clone(), transitions.clone(), &keys, &lengths)
+            }
+            None => mean(logits.keys.clone(), integers(keys)),
+        };
         Loss::weighted(vec![
-            ("key", self.loss.key, mean(logits.keys.clone(), keys)),
+            ("key", self.loss.key, of_keys),
             ("degree", self.loss.degree, mean(of_degrees, degrees)),
             ("mode", self.loss.mode, mean(of_modes, integers(modes))),
         ])
