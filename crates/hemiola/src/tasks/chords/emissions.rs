@@ -81,6 +81,8 @@ pub struct Emissions {
     statistics: ChordStatistics,
     /// The qualities of each word; no chord is a word, too, the last.
     words: Vec<Vec<Quality>>,
+    /// Logarithm of how common each word is, of all changes of chord.
+    commonness: Vec<f32>,
     /// Log-probability that a word is followed by another whose root is so many semitones higher, [from, to, 12].
     changes: Vec<f32>,
 }
@@ -111,7 +113,13 @@ impl Emissions {
         // How often each quality is come to, from anywhere: how common it is.
         let common = |kind: usize| -> f32 {
             let ways = (0..kinds).flat_map(|from| changes_of(from, kind).iter());
-            ways.map(|change| change.exp()).sum()
+            let all: f32 = ways.map(|change| change.exp()).sum();
+            // A change to no chord stands once for every interval.
+            if kind == none {
+                all / CLASSES as f32
+            } else {
+                all
+            }
         };
         let log_scale = |kind: usize| {
             let square = &statistics.whitening[kind * n * n..];
@@ -125,6 +133,7 @@ impl Emissions {
                 false => (0..none).filter(|&kind| word_of[kind] == word).collect(),
             }
         };
+        let total: f32 = (0..kinds).map(common).sum();
         let words: Vec<Vec<Quality>> = (0..=n_words)
             .map(|word| {
                 let kinds = members(word);
@@ -135,6 +144,12 @@ impl Emissions {
                     log_scale: log_scale(kind),
                 };
                 kinds.into_iter().map(quality).collect()
+            })
+            .collect();
+        let commonness = (0..=n_words)
+            .map(|word| {
+                let all: f32 = members(word).into_iter().map(common).sum();
+                (all / total).ln()
             })
             .collect();
         let mut changes = Vec::with_capacity(words.len() * words.len() * CLASSES);
@@ -153,6 +168,7 @@ impl Emissions {
             n_features: n,
             statistics,
             words,
+            commonness,
             changes,
         }
     }
@@ -187,8 +203,9 @@ impl Emissions {
         })
     }
 
-    /// Log-likelihoods of every state, [time, states], of features [time, n_features], each times `weight`.
-    pub fn of(&self, features: &[f32], weight: f32) -> Vec<f32> {
+    /// Log-likelihoods of every state, [time, states], of features [time, n_features], and how common its word is, which
+    /// counts `prior` times; together times `weight`.
+    pub fn of(&self, features: &[f32], weight: f32, prior: f32) -> Vec<f32> {
         let n = self.n_features;
         let mut all = Vec::with_capacity(features.len() / n * self.n_states());
         let mut rotation = vec![0.0; n * CLASSES];
@@ -197,14 +214,17 @@ impl Emissions {
             for (root, out) in rotation.chunks_exact_mut(n).enumerate() {
                 turned(frame, root, out);
             }
-            for word in chords {
+            for (word, common) in chords.iter().zip(&self.commonness) {
                 let turns = rotation.chunks_exact(n);
-                all.extend(turns.map(|frame| weight * self.log_word(word, frame)));
+                all.extend(
+                    turns.map(|frame| weight * (self.log_word(word, frame) + prior * common)),
+                );
             }
             // What is no chord has no root: it sounds alike however it is turned.
             let turns = rotation.chunks_exact(n);
             let sum: f32 = turns.map(|frame| self.log_word(none, frame)).sum();
-            all.push(weight * sum / CLASSES as f32);
+            let common = self.commonness[chords.len()];
+            all.push(weight * (sum / CLASSES as f32 + prior * common));
         }
         all
     }

@@ -54,7 +54,9 @@ impl ChordFollower {
 
     fn decide(&mut self, features: &[f32]) {
         let words = self.reader.words(self.vocabulary);
-        let emissions = words.emissions.of(features, words.pace.weight);
+        let emissions = words
+            .emissions
+            .of(features, words.pace.weight, words.pace.prior);
         let states = emissions.len();
         let next: Vec<f32> = match self.scores.is_empty() {
             true => emissions,

@@ -47,6 +47,13 @@ pub struct Pace {
     pub chord_s: f64,
     /// How much a frame counts beside a change of chord; below 1, for neighbouring frames say much the same.
     pub weight: f32,
+    /// How much it counts in every frame how common the kind of chord is.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prior: f32,
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 impl Default for Pace {
@@ -54,6 +61,7 @@ impl Default for Pace {
         Self {
             chord_s: 2.0,
             weight: 0.2,
+            prior: 0.0,
         }
     }
 }
@@ -84,6 +92,16 @@ impl ChordConfig {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::config(format!(
                     "chord model: task.{name} is {value}; expected a number above 0"
+                )));
+            }
+        }
+        for (name, prior) in [
+            ("triads", self.triads.prior),
+            ("sevenths", self.sevenths.prior),
+        ] {
+            if !(prior >= 0.0 && prior.is_finite()) {
+                return Err(Error::config(format!(
+                    "chord model: task.{name}.prior is {prior}; expected 0 or more"
                 )));
             }
         }
@@ -231,7 +249,7 @@ impl ChordReader {
         let pool = self.pool(fps);
         let features = self.config.chroma.features(frames, self.n_features, pool);
         let words = self.words(vocabulary);
-        let emissions = words.emissions.of(&features, words.pace.weight);
+        let emissions = words.emissions.of(&features, words.pace.weight, words.pace.prior);
         let chord_frames = words.pace.chord_s * fps / pool as f64;
         let transitions = words.emissions.transitions(chord_frames);
         let states = words.emissions.n_states();

@@ -22,6 +22,8 @@ use crate::training::run::{self, Report, RunEvent, RunState};
 
 /// Weights of a frame that are tried.
 const WEIGHTS: [f32; 6] = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0];
+/// How much it counts how common a chord is: what is tried.
+const PRIORS: [f32; 4] = [0.0, 0.5, 1.0, 1.5];
 /// Mean lengths of chords that are tried, in seconds.
 const CHORD_S: [f64; 5] = [0.5, 1.0, 2.0, 4.0, 8.0];
 
@@ -189,11 +191,17 @@ impl ChordRecipe {
         let mut best = (f64::NEG_INFINITY, Pace::default());
         for weight in WEIGHTS {
             for chord_s in CHORD_S {
-                let pace = Pace { chord_s, weight };
-                let reader = ChordReader::new(model, self.config(pace, pace))?;
-                let score = Self::score(&reader, dev, vocabulary)?;
-                if score > best.0 {
-                    best = (score, pace);
+                for prior in PRIORS {
+                    let pace = Pace {
+                        chord_s,
+                        weight,
+                        prior,
+                    };
+                    let reader = ChordReader::new(model, self.config(pace, pace))?;
+                    let score = Self::score(&reader, dev, vocabulary)?;
+                    if score > best.0 {
+                        best = (score, pace);
+                    }
                 }
             }
         }
