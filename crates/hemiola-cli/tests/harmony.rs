@@ -65,6 +65,72 @@ fn files_keep_their_times_and_json_says_the_same() {
 }
 
 #[test]
+fn json_has_the_graph_that_the_network_reads() {
+    let at = folder();
+    let ran = harmony(&at, &["C F C N", "--format", "json"]).succeeded();
+    let json: serde_json::Value = serde_json::from_str(&ran.text()).unwrap();
+    let edges = json["edges"].as_array().unwrap();
+    let there = |source: usize, target: usize, kind: &str| {
+        edges.iter().any(|edge| {
+            edge["source"] == source && edge["target"] == target && edge["type"] == kind
+        })
+    };
+    for (source, target, kind) in [
+        (0, 1, "next"),
+        (0, 1, "fourth"),
+        (1, 0, "fifth"),
+        (0, 2, "repetition"),
+        (2, 0, "repetition"),
+        (2, 3, "next"),
+    ] {
+        assert!(there(source, target, kind), "{source} {target} {kind}");
+    }
+    assert!(!there(1, 0, "next") && !there(3, 0, "repetition"));
+    // With its message to itself, what reaches a chord adds up to 1.
+    for target in 0..4 {
+        let into = edges.iter().filter(|edge| edge["target"] == target);
+        let total: f64 = into.map(|edge| edge["weight"].as_f64().unwrap()).sum();
+        assert!((0.05..1.0).contains(&total), "{total}");
+    }
+    let chords = json["chords"].as_array().unwrap().iter();
+    let attention: f64 = chords
+        .map(|chord| chord["attention"].as_f64().unwrap())
+        .sum();
+    assert!((attention - 1.0).abs() < 1e-5, "{attention}");
+}
+
+#[test]
+fn the_graph_is_drawn() {
+    let at = folder();
+    fs::write(
+        at.path().join("a.lab"),
+        "0 1 C:maj\n1 2 A:min\n2 3 F:maj\n3 4 G:7\n",
+    )
+    .unwrap();
+    harmony(&at, &["a.lab", "-o", "out/a.svg"]).succeeded();
+    let svg = fs::read_to_string(at.path().join("out/a.svg")).unwrap();
+    assert!(svg.starts_with("<svg"));
+    for text in [
+        ">A:min</text>",
+        ">V7</text>",
+        ">C major</text>",
+        "a.lab",
+        "fifth",
+    ] {
+        assert!(svg.contains(text), "{text}");
+    }
+    let ran = harmony(&at, &["a.lab", "--format", "svg"]).succeeded();
+    assert_eq!(ran.text(), svg);
+    harmony(&at, &["C", "-o", "c.png"]).succeeded();
+    let png = fs::read(at.path().join("c.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+    // A longer piece is a table.
+    let long = "C G ".repeat(300);
+    harmony(&at, &[&long, "-o", "long.svg"]).failed(1, &["600 chords", "512", "json"]);
+    assert!(!at.path().join("long.svg").exists());
+}
+
+#[test]
 fn one_chord_and_ten_thousand_are_progressions() {
     let at = folder();
     assert_eq!(
@@ -91,6 +157,6 @@ fn what_is_no_progression_is_told() {
     ] {
         harmony(&at, &[input]).failed(1, words);
     }
-    harmony(&at, &["C", "-o", "x.pdf"]).failed(2, &["pdf", "txt", "json"]);
+    harmony(&at, &["C", "-o", "x.pdf"]).failed(2, &["pdf", "txt", "json", "svg", "png"]);
     harmony(&at, &["C", "-o", "x.txt", "--format", "json"]).failed(2, &["--format"]);
 }

@@ -5,9 +5,9 @@ mod row;
 use row::Row;
 
 use super::colour::Colour;
-use super::frame::{MARGIN, TICK_SIZE, draw_title, title_height};
+use super::frame::{LABEL_SIZE, MARGIN, TICK_SIZE, baseline, draw_title, title_height};
 use super::legend::Legend;
-use super::picture::{Paint, Picture};
+use super::picture::{Anchor, Paint, Picture, TextStyle};
 use super::text::text_width;
 use crate::error::{Error, Result};
 use crate::music::chord_graph::{Edge, EdgeKind, WeightedEdge};
@@ -33,16 +33,23 @@ pub struct ChordNode {
 }
 
 const MOST_COLUMNS: usize = 16;
-const COLUMN: f64 = 78.0;
-const MIN_WIDTH: f64 = 560.0;
+const COLUMN: f64 = 82.0;
+const MIN_WIDTH: f64 = 640.0;
 const ROW_SPACE: f64 = 20.0;
 const LEGEND_SPACE: f64 = 10.0;
+const NOTE_HEIGHT: f64 = 14.0;
+const NOTE: &str = "Arcs above the chords lead to later chords, arcs below them to earlier ones.";
 
+/// The shares of the edges that are lighter than the thinnest line, and than the widest. A chord that little reaches has edges
+/// so heavy that the others would not be told apart.
+const TOLD_APART: [f64; 2] = [0.1, 0.95];
 /// Steps of strength of a line; few, so that many lines share a path.
 const STRENGTHS: u8 = 8;
-const FAINTEST: f64 = 0.08;
-const THINNEST: f64 = 0.5;
-const THICKEST: f64 = 3.0;
+/// Opacities of the thinnest lines are those that add up to so much over the edges of a chord, yet no less than that.
+const INK: f64 = 2.5;
+const FAINTEST: f64 = 0.15;
+const THINNEST: f64 = 0.6;
+const THICKEST: f64 = 2.75;
 
 const BAR: Colour = Colour::hex(0x33_33_33);
 
@@ -57,7 +64,7 @@ const FUNCTIONS: [(&str, &[u8], Colour); 3] = [
 /// degrees do; above each row the keys; between the chords the edges, in the colours of their kinds.
 ///
 /// Edges to later chords are arcs above the chords, those to earlier ones arcs below; they go on in the next row where a row
-/// ends. The heavier an edge, the wider and darker its line: the heaviest of the picture has the full width. A bar in each
+/// ends. The heavier an edge, the wider and darker its line; the heaviest twentieth have the full width. A bar in each
 /// chord's box is as long as its attention, and fills the box of the chord that has most.
 ///
 /// # Errors
@@ -70,10 +77,9 @@ pub fn chord_graph(title: &str, chords: &[ChordNode], edges: &[WeightedEdge]) ->
     let gutter = text_width(&chords.len().to_string(), TICK_SIZE) + 8.0;
     let left = MARGIN + gutter;
     let width = (columns as f64 * COLUMN).max(MIN_WIDTH);
-    let heaviest = edges.iter().map(|edge| edge.weight).fold(0.0, f64::max);
-    let lines = Lines { heaviest };
+    let lines = Lines::new(edges, chords.len());
 
-    let legends = [lines.kinds(), lines.samples(), boxes()].map(|names| {
+    let legends = [lines.kinds(edges), lines.samples(), boxes()].map(|names| {
         let names = names.iter().map(|(paint, name)| (*paint, name.as_str()));
         Legend::new(names, width)
     });
@@ -83,7 +89,9 @@ pub fn chord_graph(title: &str, chords: &[ChordNode], edges: &[WeightedEdge]) ->
         y += legend.height();
         place
     });
-    y += LEGEND_SPACE;
+    let has_arcs = edges.iter().any(|edge| edge.edge.kind != EdgeKind::Next);
+    let note_y = y + NOTE_HEIGHT / 2.0;
+    y += LEGEND_SPACE + if has_arcs { NOTE_HEIGHT } else { 0.0 };
     let rows: Vec<Row> = (0..n_rows)
         .map(|number| {
             let first = number * columns;
@@ -101,6 +109,10 @@ pub fn chord_graph(title: &str, chords: &[ChordNode], edges: &[WeightedEdge]) ->
     draw_title(&mut picture, left, title);
     for (legend, place) in legends.iter().zip(places) {
         legend.draw(&mut picture, place);
+    }
+    if has_arcs {
+        let at = (left, baseline(note_y, LABEL_SIZE));
+        picture.text(at, NOTE, TextStyle::new(LABEL_SIZE, Anchor::Start));
     }
     let most = chords
         .iter()
@@ -155,11 +167,30 @@ fn check(chords: &[ChordNode], edges: &[WeightedEdge]) -> Result<()> {
 
 /// How edges are drawn.
 struct Lines {
-    /// The weight of the widest line.
-    heaviest: f64,
+    /// The weights of the thinnest and of the widest line. Lighter and heavier edges are drawn alike.
+    light: f64,
+    heavy: f64,
+    /// Opacity of the thinnest.
+    faintest: f64,
 }
 
 impl Lines {
+    fn new(edges: &[WeightedEdge], n_chords: usize) -> Self {
+        let mut weights: Vec<f64> = edges.iter().map(|edge| edge.weight).collect();
+        weights.sort_by(f64::total_cmp);
+        let quantile = |share: f64| {
+            let last = weights.len().saturating_sub(1) as f64;
+            weights.get((last * share).round() as usize).copied()
+        };
+        let [light, heavy] = TOLD_APART.map(|share| quantile(share).unwrap_or(0.0));
+        let density = edges.len() as f64 / n_chords as f64;
+        Self {
+            light,
+            heavy,
+            faintest: (INK / density).clamp(FAINTEST, 0.5),
+        }
+    }
+
     fn colour(kind: EdgeKind) -> Colour {
         match kind {
             EdgeKind::Next => Colour::hex(0x44_44_44),
@@ -172,52 +203,58 @@ impl Lines {
 
     /// From 1 to `STRENGTHS`.
     fn strength(&self, weight: f64) -> u8 {
-        let share = if self.heaviest > 0.0 {
-            weight / self.heaviest
-        } else {
-            1.0
+        let span = self.heavy - self.light;
+        let share = match span > 0.0 {
+            true => ((weight - self.light) / span).clamp(0.0, 1.0),
+            false => 1.0,
         };
-        (share * f64::from(STRENGTHS)).ceil().max(1.0) as u8
+        1 + (share * f64::from(STRENGTHS - 1)).round() as u8
     }
 
     fn paint(&self, kind: EdgeKind, strength: u8) -> Paint {
-        let share = f64::from(strength) / f64::from(STRENGTHS);
-        let width = THINNEST + (THICKEST - THINNEST) * share;
-        let line = Paint::stroke(Self::colour(kind), width)
-            .opacity(FAINTEST + (1.0 - FAINTEST) * share * share);
+        let share = f64::from(strength - 1) / f64::from(STRENGTHS - 1);
+        let between = |low: f64, high: f64| low + (high - low) * share * share;
+        let line = Paint::stroke(Self::colour(kind), between(THINNEST, THICKEST))
+            .opacity(between(self.faintest, 1.0));
         match kind {
-            EdgeKind::VoiceLeading => line.dashed(),
+            EdgeKind::Fourth => line.dashed(),
             EdgeKind::Repetition => line.dotted(),
-            _ => line,
+            EdgeKind::Next | EdgeKind::Fifth | EdgeKind::VoiceLeading => line,
         }
     }
 
-    /// The kinds in the lines' colours.
-    fn kinds(&self) -> Vec<(Paint, String)> {
+    /// The kinds of the edges, in full width.
+    fn kinds(&self, edges: &[WeightedEdge]) -> Vec<(Paint, String)> {
+        let there = |kind: &EdgeKind| edges.iter().any(|edge| edge.edge.kind == *kind);
         let named = |kind: EdgeKind| {
             let name = match kind {
                 EdgeKind::Next => "next chord",
                 EdgeKind::Fifth => "root a fifth up",
                 EdgeKind::Fourth => "root a fourth up",
-                EdgeKind::VoiceLeading => "small motion of the voices",
-                EdgeKind::Repetition => "the same chord",
+                EdgeKind::VoiceLeading => "voice leading",
+                EdgeKind::Repetition => "repetition",
             };
             (self.paint(kind, STRENGTHS), name.to_owned())
         };
-        EdgeKind::ALL.map(named).into()
+        let kinds = EdgeKind::ALL.into_iter().filter(there);
+        kinds.map(named).collect()
     }
 
-    /// A heavy and a light line with their weights.
+    /// The widest and the thinnest line with their weights.
     fn samples(&self) -> Vec<(Paint, String)> {
-        if self.heaviest <= 0.0 {
+        if self.heavy <= 0.0 {
             return Vec::new();
         }
-        let mut samples = [STRENGTHS, STRENGTHS / 2].map(|strength| {
-            let weight = self.heaviest * f64::from(strength) / f64::from(STRENGTHS);
-            (self.paint(EdgeKind::Next, strength), percent(weight))
-        });
-        samples[0].1.push_str(" of what reaches the chord");
-        samples.into()
+        let heavy = percent(self.heavy);
+        let widest = self.paint(EdgeKind::Next, STRENGTHS);
+        if self.heavy <= self.light {
+            return vec![(widest, format!("{heavy} of what reaches the chord"))];
+        }
+        let light = percent(self.light);
+        vec![
+            (widest, format!("{heavy} or more of what reaches the chord")),
+            (self.paint(EdgeKind::Next, 1), format!("{light} or less")),
+        ]
     }
 }
 
@@ -235,10 +272,7 @@ fn boxes() -> Vec<(Paint, String)> {
     let mut boxes: Vec<_> = functions
         .map(|(name, _, colour)| (Paint::fill(*colour), (*name).to_owned()))
         .collect();
-    boxes.push((
-        Paint::fill(BAR),
-        "bar: how much the chord counts in the whole".to_owned(),
-    ));
+    boxes.push((Paint::fill(BAR), "bar: attention to the chord".to_owned()));
     boxes
 }
 

@@ -1,5 +1,6 @@
 //! Pictures: where their parts stand in the SVG, and the colours of the PNG.
 
+mod chord_graph;
 mod features;
 mod heat_map;
 mod piano_roll;

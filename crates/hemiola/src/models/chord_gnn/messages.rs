@@ -150,3 +150,126 @@ fn length(vector: impl Iterator<Item = f32>) -> f64 {
         .sum::<f64>()
         .sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::chord_gnn::{CHORD_FEATURES, ChordProgressionGnnConfig};
+    use crate::music::PitchClassSet;
+    use burn::module::Param;
+    use burn::tensor::Device;
+
+    /// C – F – G – no chord – C.
+    fn chords() -> Vec<SoundingChord> {
+        let of = |tones: [u8; 3]| {
+            let set = PitchClassSet::new(tones).unwrap();
+            SoundingChord::new(set, tones[0]).unwrap()
+        };
+        vec![
+            of([0, 4, 7]),
+            of([5, 9, 0]),
+            of([7, 11, 2]),
+            SoundingChord::NONE,
+            of([0, 4, 7]),
+        ]
+    }
+
+    fn model(n_key_classes: usize) -> ChordProgressionGnn {
+        let config = ChordProgressionGnnConfig {
+            node_features: CHORD_FEATURES,
+            hidden_dim: 16,
+            n_node_classes: 7,
+            n_key_classes,
+            node_skip: true,
+            ..ChordProgressionGnnConfig::default()
+        };
+        config.init(&Device::flex()).unwrap()
+    }
+
+    fn messages(model: &ChordProgressionGnn, tonics: [u8; 5]) -> Messages {
+        let graph = ChordGraphConfig::default();
+        model.messages(&chords(), &graph, &tonics, 0).unwrap()
+    }
+
+    #[test]
+    fn what_reaches_a_chord_adds_up_to_one() {
+        for classes in [2, 24] {
+            let found = messages(&model(classes), [0, 0, 7, 7, 3]);
+            let mut totals = found.own.clone();
+            for WeightedEdge { edge, weight } in &found.edges {
+                assert!(*weight > 0.0);
+                totals[edge.target] += weight;
+            }
+            totals.push(found.attention.iter().sum());
+            for total in totals {
+                assert!((total - 1.0).abs() < 1e-6, "{total}");
+            }
+            let tones: Vec<ChordTones> = chords().iter().map(|chord| chord.tones()).collect();
+            let graph = ChordGraph::of_progression(&tones, &ChordGraphConfig::default()).unwrap();
+            let edges: Vec<_> = found.edges.iter().map(|weighted| weighted.edge).collect();
+            assert_eq!(edges, graph.edges);
+        }
+    }
+
+    /// Without embeddings and with layers that pass on what they read, messages are as long as chords, times the norm of
+    /// Kipf and Welling.
+    #[test]
+    fn the_share_of_a_message_is_that_of_its_length() {
+        let mut model = model(2);
+        let device = Device::flex();
+        let embedding = Tensor::zeros([5, 16], &device);
+        model.edge_embedding.weight = Param::from_tensor(embedding);
+        let progression = [chords()[0], SoundingChord::NONE];
+        let graph = ChordGraphConfig::default();
+        let found = model.messages(&progression, &graph, &[0, 0], 0).unwrap();
+        // The second chord has no tones: in the first convolution it hears the first alone, in the others itself as well.
+        let [next] = found.edges.as_slice() else {
+            panic!("{} edges", found.edges.len());
+        };
+        assert!((found.own[0] - 1.0).abs() < 1e-6);
+        assert!(next.weight > 1.0 / 3.0 && found.own[1] < 2.0 / 3.0);
+        // After the first convolution the second chord is what it heard, 1/√2 of the first, which has itself alone; then it
+        // is blended: norms 1/√2 of the other and 1/2 of itself, twice, for values that a positive layer keeps apart.
+        let ones = |from| Tensor::<2>::ones([from, 16], &device);
+        model.conv1.lin.weight = Param::from_tensor(ones(CHORD_FEATURES));
+        model.conv2.lin.weight = Param::from_tensor(ones(16));
+        model.conv3.lin.weight = Param::from_tensor(ones(16));
+        let found = model.messages(&progression, &graph, &[0, 0], 0).unwrap();
+        let half = std::f64::consts::FRAC_1_SQRT_2;
+        let (mut first, mut second, mut sum) = (1.0, 0.0, 0.0);
+        for _ in 0..3 {
+            let (heard, own) = (first * half, second * 0.5);
+            sum += heard / (heard + own) / 3.0;
+            (first, second) = (16.0 * first, 16.0 * (heard + own));
+        }
+        assert!((found.edges[0].weight - sum).abs() < 1e-5);
+    }
+
+    #[test]
+    fn each_chord_is_heard_under_its_own_tonic() {
+        let model = model(2);
+        let (home, away) = (messages(&model, [0; 5]), messages(&model, [7; 5]));
+        let mixed = messages(&model, [0, 0, 7, 7, 0]);
+        for (number, found) in mixed.edges.iter().enumerate() {
+            let of = match found.edge.target {
+                2 | 3 => &away,
+                _ => &home,
+            };
+            assert!((found.weight - of.edges[number].weight).abs() < 1e-6);
+        }
+        assert_ne!(home.edges, away.edges);
+        // Attention is paid under the tonic of the whole.
+        for (mixed, home) in mixed.attention.iter().zip(&home.attention) {
+            assert!((mixed - home).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn other_numbers_of_tonics_are_refused() {
+        let graph = ChordGraphConfig::default();
+        let fault = model(2)
+            .messages(&chords(), &graph, &[0; 4], 0)
+            .unwrap_err();
+        assert!(fault.to_string().contains("4 tonics for 5 chords"));
+    }
+}

@@ -8,7 +8,7 @@ use crate::plot::frame::{LABEL_SIZE, TICK_SIZE, baseline};
 use crate::plot::picture::{Anchor, Paint, Picture, Rect, TextStyle};
 use crate::plot::text::{fitted, text_width};
 
-const BOX_WIDTH: f64 = 58.0;
+const BOX_WIDTH: f64 = 64.0;
 const BOX_HEIGHT: f64 = 44.0;
 const CORNER: f64 = 5.0;
 const NUMERAL_SIZE: f64 = 15.0;
@@ -30,6 +30,8 @@ const MOST_STEPS: usize = 12;
 const KIND_SPACE: f64 = 4.0;
 /// From the middle of a box to where arcs of the first kind leave it.
 const FOOT: f64 = 7.0;
+/// By which share of an arc's length its control points stand inside its feet; 0 is a flat roof.
+const ROUNDNESS: f64 = 0.15;
 /// How far a Bézier curve rises for control points at height 1.
 const CURVE_RISE: f64 = 0.75;
 
@@ -181,7 +183,13 @@ impl Row {
         let aside = up * (FOOT + KIND_SPACE * place_of(edge.kind));
         let (from, to) = (self.x(edge.source) + aside, self.x(edge.target) - aside);
         let control = foot - up * arc_height(edge) / CURVE_RISE;
-        let curve = [(from, foot), (from, control), (to, control), (to, foot)];
+        let inset = ROUNDNESS * (to - from);
+        let curve = [
+            (from, foot),
+            (from + inset, control),
+            (to - inset, control),
+            (to, foot),
+        ];
         picture.curve(curve, paint);
     }
 
@@ -197,8 +205,12 @@ impl Row {
             };
             picture.rounded_rect(place, CORNER, Paint::fill(colour_of(chord.degree)));
             picture.rounded_rect(place, CORNER, Paint::stroke(BORDER, 1.0));
+            let name_y = match chord.numeral.is_empty() {
+                true => BOX_HEIGHT / 2.0,
+                false => 28.0,
+            };
             write(picture, &chord.numeral, NUMERAL_SIZE, place, 12.0);
-            write(picture, &chord.label, NAME_SIZE, place, 28.0);
+            write(picture, &chord.label, NAME_SIZE, place, name_y);
             if most > 0.0 {
                 let bar = Rect {
                     x: place.x + BAR_INSET,
@@ -214,8 +226,11 @@ impl Row {
 
 /// A line in the middle of a box, its own middle at `y` below the box's top.
 fn write(picture: &mut Picture, text: &str, size: f64, place: Rect, y: f64) {
+    if text.is_empty() {
+        return;
+    }
     let room = BOX_WIDTH - 2.0 * TEXT_INSET;
-    let fitting = size * room / text_width(text, size).max(1.0);
+    let fitting = size * room / text_width(text, size);
     let size = fitting.clamp(SMALLEST_SIZE, size);
     let at = (place.x + BOX_WIDTH / 2.0, baseline(place.y + y, size));
     picture.text(
