@@ -249,7 +249,9 @@ impl ChordReader {
         let pool = self.pool(fps);
         let features = self.config.chroma.features(frames, self.n_features, pool);
         let words = self.words(vocabulary);
-        let emissions = words.emissions.of(&features, words.pace.weight, words.pace.prior);
+        let emissions = words
+            .emissions
+            .of(&features, words.pace.weight, words.pace.prior);
         let chord_frames = words.pace.chord_s * fps / pool as f64;
         let transitions = words.emissions.transitions(chord_frames);
         let states = words.emissions.n_states();

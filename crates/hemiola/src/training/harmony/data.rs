@@ -31,7 +31,7 @@ pub struct HarmonyData {
     /// Chords of an excerpt to learn from, at most.
     #[serde(default = "excerpt_length")]
     pub max_chords: usize,
-    /// How often all chords of an excerpt are exchanged for chords that other pieces have in keys of the same mode; of the
+    /// How often all chords of an excerpt are exchanged for chords that other pieces of its source have in keys of the same mode; of the
     /// others, any share up to all is. The less a chord's neighbours can be relied on, the more is learned of the chord
     /// itself. 0 for no exchange at all.
     #[serde(default)]
@@ -191,7 +191,14 @@ impl HarmonyData {
 
     /// An excerpt of a piece, each of which is as likely as any other of its source.
     pub(super) fn draw(&self, sources: &[Weighted], rng: &mut ChaCha8Rng) -> LabelledProgression {
-        let piece = choose(sources, rng);
+        let total: f64 = sources.iter().map(|source| source.weight).sum();
+        let mut at = rng.random_range(0.0..total);
+        let chosen = sources.iter().find(|source| {
+            at -= source.weight;
+            at < 0.0
+        });
+        let source = chosen.unwrap_or(&sources[sources.len() - 1]);
+        let piece = source.choose(rng);
         let length = piece.chords.len().min(self.max_chords);
         let first = rng.random_range(0..=piece.chords.len() - length);
         let semitones = match self.transpose {
@@ -204,7 +211,7 @@ impl HarmonyData {
                 true => 1.0,
                 false => rng.random_range(0.0..1.0),
             };
-            exchange(&mut excerpt, share, sources, rng);
+            exchange(&mut excerpt, share, source, rng);
         }
         excerpt
     }
@@ -217,26 +224,21 @@ pub(super) struct Weighted {
     pub weight: f64,
 }
 
-/// A piece, each of which is as likely as any other of its source.
-fn choose<'a>(sources: &'a [Weighted], rng: &mut ChaCha8Rng) -> &'a LabelledProgression {
-    let total: f64 = sources.iter().map(|source| source.weight).sum();
-    let mut at = rng.random_range(0.0..total);
-    let chosen = sources.iter().find(|source| {
-        at -= source.weight;
-        at < 0.0
-    });
-    let source = chosen.unwrap_or(&sources[sources.len() - 1]);
-    &source.progressions[rng.random_range(0..source.progressions.len())]
+impl Weighted {
+    /// A piece, each of which is as likely as any other.
+    fn choose(&self, rng: &mut ChaCha8Rng) -> &LabelledProgression {
+        &self.progressions[rng.random_range(0..self.progressions.len())]
+    }
 }
 
-/// Where sources have a mode so rarely that no chord was found, the chord stays.
+/// Where a source has a mode so rarely that no chord was found, the chord stays.
 const MOST_TRIES: usize = 50;
 
-/// Puts chords of other pieces, in keys of the same mode, in the places of a share of the chords.
+/// Puts chords of other pieces of the source, in keys of the same mode, in the places of a share of the chords.
 fn exchange(
     excerpt: &mut LabelledProgression,
     share: f64,
-    sources: &[Weighted],
+    source: &Weighted,
     rng: &mut ChaCha8Rng,
 ) {
     for chord in &mut excerpt.chords {
@@ -244,7 +246,7 @@ fn exchange(
             continue;
         }
         let others = (0..MOST_TRIES).map(|_| {
-            let chords = &choose(sources, rng).chords;
+            let chords = &source.choose(rng).chords;
             chords[rng.random_range(0..chords.len())]
         });
         let mut fitting = others.filter(|other| other.key.mode() == chord.key.mode());
@@ -309,12 +311,12 @@ mod tests {
             .collect();
         let mut piece = progressions[0].clone();
         let before = piece.chords.clone();
-        let sources = [Weighted {
+        let source = Weighted {
             progressions,
             weight: 1.0,
-        }];
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        exchange(&mut piece, 1.0, &sources, &mut rng);
+        exchange(&mut piece, 1.0, &source, &mut rng);
         assert_ne!(piece.chords, before);
         for (chord, before) in piece.chords.iter().zip(&before) {
             assert_eq!((chord.key, chord.onset), (before.key, before.onset));
