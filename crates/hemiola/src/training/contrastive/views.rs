@@ -130,3 +130,119 @@ impl ViewMaker {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::audio::{WavFormat, write_wav};
+    use crate::training::Recipe;
+    use crate::training::contrastive::music::Music;
+
+    /// A folder of five recordings of noise at as many levels, three of which are learned from.
+    fn music(at: &Path) -> (Music, String) {
+        let root = at.join("music");
+        std::fs::create_dir_all(&root).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for i in 0..5 {
+            let mut samples = Noise::White.samples(30_000, 22_050, &mut rng);
+            samples.iter_mut().for_each(|s| *s *= 0.01 * 1.5f32.powi(i));
+            let path = root.join(format!("{i}.wav"));
+            write_wav(path, &samples, 1, 22_050, WavFormat::Int16).unwrap();
+        }
+        let text = format!(
+            "architecture = \"contrastive-encoder\"\nrun.batch_size = 3\nmodel.n_mels = 16\n\
+             features.n_mels = 16\ndata.root = {root:?}\ndata.clip_s = 0.5\n"
+        );
+        let recipe = recipe(&text);
+        let music = Music::read(&recipe.data, &at.join("cache"), 22_050, 3, &|_| ()).unwrap();
+        (music, text)
+    }
+
+    fn recipe(text: &str) -> ContrastiveRecipe {
+        let Recipe::ContrastiveEncoder(recipe) = Recipe::parse(text, &[]).unwrap() else {
+            panic!("another architecture");
+        };
+        *recipe
+    }
+
+    fn values(views: &Spectrograms) -> Vec<f32> {
+        views.to_tensor(&Device::flex()).into_data().iter().collect()
+    }
+
+    const STILL: &str = "augment.pitch_probability = 0.0\naugment.stretch_probability = 0.0\n\
+        augment.mix_probability = 0.0\naugment.mask_probability = 0.0\n\
+        augment.waveform = { room_probability = 0.0, equaliser_probability = 0.0, tilt_probability = 0.0, \
+        high_pass_probability = 0.0, low_pass_probability = 0.0, noise_probability = 0.0, \
+        compression_probability = 0.0, clipping_probability = 0.0, gain_probability = 0.0 }\n";
+
+    #[test]
+    fn batches_follow_from_their_number_and_have_two_views_of_each_recording() {
+        let at = tempfile::tempdir().unwrap();
+        let (music, text) = music(at.path());
+        let batch = |settings: &str, number| {
+            let maker = ViewMaker::new(&recipe(&format!("{text}{settings}"))).unwrap();
+            values(&maker.batch(&music.train, number).unwrap().0)
+        };
+        assert_eq!(batch("", 4), batch("", 4));
+        assert_ne!(batch("", 4), batch("", 5));
+        // Views of 16 bands and 22 frames; the level tells which recording one is of.
+        let still = batch(STILL, 0);
+        let views: Vec<&[f32]> = still.chunks(16 * 22).collect();
+        assert_eq!(views.len(), 6);
+        let level = |view: &[f32]| view.iter().sum::<f32>() / view.len() as f32;
+        for i in 0..3 {
+            assert_ne!(views[i], views[i + 3]);
+            assert!((level(views[i]) - level(views[i + 3])).abs() < 0.2);
+            for j in (0..3).filter(|j| *j != i) {
+                assert!((level(views[i]) - level(views[j])).abs() > 0.6);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_recipe_varies_reaches_each_view_by_itself() {
+        let at = tempfile::tempdir().unwrap();
+        let (music, text) = music(at.path());
+        let batch = |settings: String| {
+            let maker = ViewMaker::new(&recipe(&format!("{text}{settings}"))).unwrap();
+            maker.batch(&music.train, 0).unwrap().0
+        };
+        let still = values(&batch(STILL.to_owned()));
+        for key in ["pitch", "stretch", "mix", "mask"] {
+            let old = format!("augment.{key}_probability = 0.0");
+            let new = format!("augment.{key}_probability = 1.0");
+            let varied = values(&batch(STILL.replace(&old, &new)));
+            assert_eq!(varied.len(), still.len(), "{key}");
+            assert_ne!(varied, still, "{key}");
+        }
+        let louder = "gain_probability = 1.0, gain_db = [-20.0, 20.0]";
+        let varied = values(&batch(STILL.replace("gain_probability = 0.0", louder)));
+        let level = |values: &[f32], view: usize| {
+            let view = &values[view * 16 * 22..(view + 1) * 16 * 22];
+            view.iter().sum::<f32>() / view.len() as f32
+        };
+        // Both views of a recording are as loud as each other until each has its own gain.
+        let apart = |values: &[f32]| (level(values, 0) - level(values, 3)).abs();
+        assert!(apart(&still) < 0.2 && apart(&varied) > 0.4, "{}", apart(&varied));
+    }
+
+    #[test]
+    fn dev_views_are_halves_as_they_are_and_varied() {
+        let at = tempfile::tempdir().unwrap();
+        let (music, text) = music(at.path());
+        let maker = ViewMaker::new(&recipe(&text)).unwrap();
+        let DevViews { answers, queries } = maker.dev_views(&music.dev).unwrap();
+        assert_eq!((answers.len(), queries.len()), (2, 4));
+        let answers = values(&answers);
+        let queries: Vec<Vec<f32>> = queries.iter().map(|(_, views)| values(views)).collect();
+        for (i, query) in queries.iter().enumerate() {
+            assert_eq!(query.len(), answers.len());
+            assert_ne!(*query, answers);
+            assert!(queries[..i].iter().all(|other| other != query));
+        }
+    }
+}
