@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Value;
 
 use crate::error::{Error, Result};
 use crate::features::FrontEnd;
@@ -66,12 +68,32 @@ fn default_dev_most() -> usize {
 /// How often a crop that is too quiet is drawn again.
 const REDRAWS: usize = 4;
 
-/// One folder, or several with their weights.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One folder, or a list of folders, each a path or a table with its weight.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Roots {
     One(PathBuf),
     Several(Vec<Root>),
+}
+
+impl<'de> Deserialize<'de> for Roots {
+    /// Unlike that of an untagged enumeration, the error names the key that is wrong.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let root = |value: Value| match value {
+            Value::String(folder) => Ok(Root::of(folder.into())),
+            table => table.try_into(),
+        };
+        match Value::deserialize(deserializer)? {
+            Value::String(folder) => Ok(Self::One(folder.into())),
+            Value::Array(roots) => {
+                let roots: std::result::Result<Vec<Root>, _> =
+                    roots.into_iter().map(root).collect();
+                let fault = |e: toml::de::Error| D::Error::custom(e.message());
+                roots.map(Self::Several).map_err(fault)
+            }
+            _ => Err(D::Error::custom("expected a folder or a list of folders")),
+        }
+    }
 }
 
 /// A folder of recordings.
@@ -88,13 +110,19 @@ fn one() -> f64 {
     1.0
 }
 
+impl Root {
+    fn of(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            weight: one(),
+        }
+    }
+}
+
 impl Roots {
     fn list(&self) -> Vec<Root> {
         match self {
-            Self::One(folder) => vec![Root {
-                folder: folder.clone(),
-                weight: one(),
-            }],
+            Self::One(folder) => vec![Root::of(folder.clone())],
             Self::Several(roots) => roots.clone(),
         }
     }
@@ -532,6 +560,27 @@ mod tests {
         };
         let message = read(&none, &cache, 1).0.unwrap_err().to_string();
         assert!(message.contains("no such folder"), "{message}");
+    }
+
+    #[test]
+    fn one_folder_or_several_are_named_and_a_wrong_key_is_told() {
+        let list = |text: &str| data(&format!("root = {text}\n")).root.list();
+        let root = |folder: &str, weight| Root {
+            folder: folder.into(),
+            weight,
+        };
+        assert_eq!(list("\"a\""), [root("a", 1.0)]);
+        let several = list("[\"a\", { folder = \"b\", weight = 2.5 }]");
+        assert_eq!(several, [root("a", 1.0), root("b", 2.5)]);
+        let fault = |text: &str| {
+            let read = toml::from_str::<MusicData>(&format!("root = {text}\n"));
+            read.unwrap_err().to_string()
+        };
+        assert!(fault("[{ folder = \"b\", wieght = 2.5 }]").contains("wieght"));
+        assert!(fault("3").contains("folder or a list"));
+        let recipe = data("root = [\"a\", \"b\"]");
+        let again: MusicData = toml::from_str(&toml::to_string(&recipe).unwrap()).unwrap();
+        assert_eq!(again, recipe);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! NT-Xent of two crops of each recording, and how well one half of a recording finds the other.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use burn::optim::GradientsParams;
@@ -146,7 +147,8 @@ fn ranks(queries: &[Vec<f64>], answers: &[Vec<f64>]) -> Vec<usize> {
         let own = similarity(query, i);
         let others = (0..answers.len()).filter(|j| *j != i);
         // What is no number comes before.
-        1 + others.filter(|&j| !(similarity(query, j) < own)).count()
+        let is_before = |&j: &usize| similarity(query, j).partial_cmp(&own) != Some(Ordering::Less);
+        1 + others.filter(is_before).count()
     };
     queries.iter().enumerate().map(rank).collect()
 }

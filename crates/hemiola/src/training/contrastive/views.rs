@@ -170,7 +170,11 @@ mod tests {
     }
 
     fn values(views: &Spectrograms) -> Vec<f32> {
-        views.to_tensor(&Device::flex()).into_data().iter().collect()
+        views
+            .to_tensor(&Device::flex())
+            .into_data()
+            .iter()
+            .collect()
     }
 
     const STILL: &str = "augment.pitch_probability = 0.0\naugment.stretch_probability = 0.0\n\
@@ -227,7 +231,11 @@ mod tests {
         };
         // Both views of a recording are as loud as each other until each has its own gain.
         let apart = |values: &[f32]| (level(values, 0) - level(values, 3)).abs();
-        assert!(apart(&still) < 0.2 && apart(&varied) > 0.4, "{}", apart(&varied));
+        assert!(
+            apart(&still) < 0.2 && apart(&varied) > 0.4,
+            "{}",
+            apart(&varied)
+        );
     }
 
     #[test]
