@@ -35,7 +35,8 @@ pub struct MusicData {
     /// How far apart the two crops of a recording may begin, in seconds; anywhere in it where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_distance_s: Option<f64>,
-    /// A crop whose root mean square is below this, in dB of full scale, is drawn again, a few times.
+    /// A crop whose root mean square is below this, in dB of full scale, is drawn again, a few times;
+    /// -inf takes every one.
     #[serde(default = "default_quietest_db")]
     pub quietest_db: f64,
     /// Share of the recordings that the model is measured by and does not learn from.
@@ -682,7 +683,7 @@ mod tests {
             loud
         };
         // A tenth of all, or what is left where five draws may fail: 1 - 0.9^5.
-        let (anyhow, chosen) = (loud(-200.0), loud(-20.0));
+        let (anyhow, chosen) = (loud(f64::NEG_INFINITY), loud(-20.0));
         assert!((15..=50).contains(&anyhow), "{anyhow}");
         assert!((95..=150).contains(&chosen), "{chosen}");
         assert_eq!(recording.half(false, 100).unwrap(), [0.0; 100]);
