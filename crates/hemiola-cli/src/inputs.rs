@@ -4,12 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-
-/// Extensions of the audio files that a folder is searched for.
-pub const AUDIO_EXTENSIONS: [&str; 14] = [
-    "wav", "wave", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "aifc", "caf",
-    "mka",
-];
+use hemiola::audio::AUDIO_EXTENSIONS;
 
 /// One thing to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,5 +14,5 @@ mod write;
 
 pub use decode::{AudioStream, read_mono};
 pub use resample::{Resampler, resample};
-pub use source::Source;
+pub use source::{AUDIO_EXTENSIONS, Source};
 pub use write::{WavFile, WavFormat, write_wav};

@@ -14,6 +14,12 @@ use symphonia::core::meta::MetadataOptions;
 use super::{AudioStream, mp4};
 use crate::{Error, Result};
 
+/// Endings of the files that a folder is searched for.
+pub const AUDIO_EXTENSIONS: [&str; 14] = [
+    "wav", "wave", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac", "aif", "aiff", "aifc", "caf",
+    "mka",
+];
+
 /// What an error lists when a file is none of it.
 pub(super) const FORMATS: &str = "WAV, AIFF, CAF, FLAC, MP3, MP2, AAC, M4A (AAC, ALAC), Ogg (Vorbis, FLAC), MKV and WebM (Vorbis, FLAC, AAC)";
 

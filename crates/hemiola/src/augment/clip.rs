@@ -99,6 +99,19 @@ impl ClipAugment {
         sample_rate: u32,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<f32>> {
+        let changed = stretch(samples, sample_rate, self.draw_stretch(rng))?;
+        let first = rng.random_range(0..=changed.len().saturating_sub(samples.len()));
+        let around = changed[first..].iter().chain(changed.iter().cycle());
+        let mut varied: Vec<f32> = around.take(samples.len()).copied().collect();
+        // A clip of one sample may have been shortened to none.
+        varied.resize(samples.len(), 0.0);
+        let draw_other = |_: &mut ChaCha8Rng| Ok(other.unwrap_or_default().to_vec());
+        self.colour(&mut varied, draw_other, sample_rate, rng)?;
+        Ok(varied)
+    }
+
+    /// A change of pitch and length.
+    pub fn draw_stretch(&self, rng: &mut ChaCha8Rng) -> Stretch {
         let mut change = Stretch::NONE;
         if rng.random_bool(self.pitch_probability) {
             let [low, high] = self.pitch_semitones;
@@ -108,22 +121,28 @@ impl ClipAugment {
             let [low, high] = self.stretch_factor;
             change.factor = rng.random_range(low..=high);
         }
-        let changed = stretch(samples, sample_rate, change)?;
-        let first = rng.random_range(0..=changed.len().saturating_sub(samples.len()));
-        let around = changed[first..].iter().chain(changed.iter().cycle());
-        let mut varied: Vec<f32> = around.take(samples.len()).copied().collect();
-        // A clip of one sample may have been shortened to none.
-        varied.resize(samples.len(), 0.0);
+        change
+    }
+
+    /// The part of [`ClipAugment::apply`] that moves nothing in time and pitch, in place; `other` is asked for the clip to
+    /// be mixed under where one is.
+    ///
+    /// # Errors
+    /// Those of `other`.
+    pub fn colour(
+        &self,
+        samples: &mut [f32],
+        other: impl FnOnce(&mut ChaCha8Rng) -> Result<Vec<f32>>,
+        sample_rate: u32,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<()> {
         if rng.random_bool(self.mix_probability) {
+            let other = other(rng)?;
             let [low, high] = self.mix_snr_db;
-            mix(
-                &mut varied,
-                other.unwrap_or_default(),
-                rng.random_range(low..=high),
-            );
+            mix(samples, &other, rng.random_range(low..=high));
         }
-        self.waveform.apply(&mut varied, sample_rate, rng);
-        Ok(varied)
+        self.waveform.apply(samples, sample_rate, rng);
+        Ok(())
     }
 
     /// Masks the spectrogram of a clip, [bins, time].

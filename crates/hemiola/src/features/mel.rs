@@ -171,23 +171,24 @@ impl MelConfig {
                 self.fmin, self.fmax
             )));
         }
+        Ok(self.filters(1.0))
+    }
+
+    /// The filters where every frequency counts as `pitch` times as high.
+    fn filters(&self, pitch: f64) -> Filterbank {
         let edges = self.edges_hz();
-        let hz_per_bin = f64::from(self.sample_rate) / self.n_fft as f64;
-        Ok(Filterbank::new(
-            self.n_mels,
-            self.n_fft / 2 + 1,
-            |mel, bin| {
-                let hz = bin as f64 * hz_per_bin;
-                let (lower, center, upper) = (edges[mel], edges[mel + 1], edges[mel + 2]);
-                let rising = (hz - lower) / (center - lower);
-                let falling = (upper - hz) / (upper - center);
-                let height = match self.norm {
-                    MelNorm::None => 1.0,
-                    MelNorm::Slaney => 2.0 / (upper - lower),
-                };
-                (rising.min(falling).max(0.0) * height) as f32
-            },
-        ))
+        let hz_per_bin = pitch * f64::from(self.sample_rate) / self.n_fft as f64;
+        Filterbank::new(self.n_mels, self.n_fft / 2 + 1, |mel, bin| {
+            let hz = bin as f64 * hz_per_bin;
+            let (lower, center, upper) = (edges[mel], edges[mel + 1], edges[mel + 2]);
+            let rising = (hz - lower) / (center - lower);
+            let falling = (upper - hz) / (upper - center);
+            let height = match self.norm {
+                MelNorm::None => 1.0,
+                MelNorm::Slaney => 2.0 / (upper - lower),
+            };
+            (rising.min(falling).max(0.0) * height) as f32
+        })
     }
 }
 
@@ -239,6 +240,30 @@ impl Mel {
 
     pub fn config(&self) -> &MelConfig {
         &self.config
+    }
+
+    /// The extractor to which another recording sounds `pitch` times as high and `length` times as long: its filters lie
+    /// lower and its frames closer together, by a whole number of samples. A pitch shift and a time stretch at the cost
+    /// of neither; only the frequencies between half the sample rate and `pitch` times it are missing.
+    ///
+    /// # Panics
+    /// If a factor is not a finite number above 0.
+    pub fn varied(&self, pitch: f64, length: f64) -> Self {
+        let possible = |factor: f64| factor > 0.0 && factor.is_finite();
+        assert!(possible(pitch) && possible(length), "{pitch}, {length}");
+        let hop = (self.config.hop_length as f64 / length).round();
+        let config = MelConfig {
+            hop_length: (hop as usize).max(1),
+            ..self.config.clone()
+        };
+        Self {
+            stft: self.stft.with_hop(config.hop_length, config.pad_mode),
+            bands: Bands {
+                filterbank: config.filters(pitch),
+                ..self.bands.clone()
+            },
+            config,
+        }
     }
 
     /// Where the stream is.
@@ -321,4 +346,50 @@ pub fn mfcc(mel_db: &Frames, n_mfcc: usize) -> Result<Frames> {
         basis.apply(frame, coefficients.grow());
     }
     Ok(coefficients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::extract;
+
+    fn loudest(frames: &Frames) -> Vec<usize> {
+        let peak = |frame: &[f32]| {
+            let bands = 0..frame.len();
+            bands
+                .max_by(|a, b| frame[*a].total_cmp(&frame[*b]))
+                .unwrap_or(0)
+        };
+        frames.iter().map(peak).collect()
+    }
+
+    #[test]
+    fn a_varied_extractor_hears_another_pitch_and_another_length() {
+        let mel = Mel::new(&MelConfig::default()).unwrap();
+        let rate = f64::from(mel.config.sample_rate);
+        let sine = |hz: f64, length: f64| -> Vec<f32> {
+            let n = (length * rate) as usize;
+            let sample = |i: usize| (std::f64::consts::TAU * hz * i as f64 / rate).sin();
+            (0..n).map(|i| sample(i) as f32).collect()
+        };
+        // What is heard of 440 Hz, 1.5 times as high and 1.25 times as long, is what there is of 660 Hz.
+        let heard = extract(&mut mel.varied(1.5, 1.25), &sine(440.0, 0.8));
+        let there = extract(&mut mel.clone(), &sine(660.0, 1.0));
+        assert_eq!(heard.n_frames(), 1 + (0.8 * rate) as usize / 410);
+        assert!(heard.n_frames().abs_diff(there.n_frames()) <= 1);
+        assert_eq!(loudest(&heard)[10], loudest(&there)[10]);
+        let level = |frames: &Frames| frames.frame(20).iter().copied().fold(f32::MIN, f32::max);
+        assert!((level(&heard) - level(&there)).abs() < 0.5);
+        // A click after 0.4 s comes after 0.5 s.
+        let mut click = vec![0.0; (0.8 * rate) as usize];
+        click[(0.4 * rate) as usize] = 1.0;
+        let heard = extract(&mut mel.varied(1.0, 1.25), &click);
+        let energy = |i: &usize| heard.frame(*i)[64];
+        let at = (0..heard.n_frames()).max_by(|a, b| energy(a).total_cmp(&energy(b)));
+        let at_s = at.unwrap() as f64 * 512.0 / rate;
+        assert!((at_s - 0.5).abs() < 0.03, "{at_s}");
+        // Without a change nothing changes.
+        let same = extract(&mut mel.varied(1.0, 1.0), &click);
+        assert_eq!(same, extract(&mut mel.clone(), &click));
+    }
 }

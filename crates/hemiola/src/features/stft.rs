@@ -63,6 +63,18 @@ impl Stft {
         })
     }
 
+    /// The same transform of another recording, with frames `hop_length` samples apart.
+    ///
+    /// # Panics
+    /// If `hop_length` is 0.
+    pub(super) fn with_hop(&self, hop_length: usize, pad_mode: PadMode) -> Self {
+        assert!(hop_length > 0, "frames are at least a sample apart");
+        Self {
+            framing: Framing::new(self.transform.n_fft(), hop_length, pad_mode),
+            transform: self.transform.clone(),
+        }
+    }
+
     /// n_fft / 2 + 1.
     pub fn n_bins(&self) -> usize {
         self.transform.spectrum.len()

@@ -37,15 +37,37 @@ impl Spectrograms {
             .par_iter()
             .map(|samples| Self::of([samples], &mut extractor.clone()))
             .collect();
-        let shape = parts.first().map_or([0; 3], |part| part.shape);
+        Self::joined(&parts)
+    }
+
+    /// All clips of several, which have one number of bins and of frames.
+    pub fn joined(parts: &[Self]) -> Self {
+        let [_, bins, frames] = parts.first().map_or([0; 3], |part| part.shape);
+        let clips = parts.iter().map(|part| part.shape[0]).sum();
+        let mut values = Vec::with_capacity(clips * bins * frames);
+        parts.iter().for_each(|part| values.extend(&part.values));
         Self {
-            values: parts
-                .iter()
-                .flat_map(|part| &part.values)
-                .copied()
-                .collect(),
-            shape: [parts.len(), shape[1], shape[2]],
+            values,
+            shape: [clips, bins, frames],
         }
+    }
+
+    /// The clips of these numbers, in their order.
+    ///
+    /// # Panics
+    /// If there is no clip of one.
+    pub fn select(&self, clips: &[usize]) -> Self {
+        let [_, bins, frames] = self.shape;
+        let size = bins * frames;
+        let values = clips.iter().map(|i| &self.values[i * size..(i + 1) * size]);
+        Self {
+            values: values.flatten().copied().collect(),
+            shape: [clips.len(), bins, frames],
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.shape[0]
     }
 
     pub fn to_tensor(&self, device: &Device) -> Tensor<3> {

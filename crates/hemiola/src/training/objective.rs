@@ -34,6 +34,16 @@ pub trait Objective: Clone + Debug + Send + Sync + 'static {
     /// The loss of a batch, and the numbers to report besides it.
     fn loss(&self, model: &Self::Model, batch: &Self::Batch, device: &Device) -> Loss;
 
+    /// The gradients of a batch's loss, and its scalars; for losses whose graph does not fit into memory at once.
+    fn gradients(
+        &self,
+        model: &Self::Model,
+        batch: &Self::Batch,
+        device: &Device,
+    ) -> (GradientsParams, Scalars) {
+        self.loss(model, batch, device).gradients(model)
+    }
+
     /// Measures the model, without its training behaviour, on part of the dev set.
     fn evaluate(&self, model: &Self::Model, dev: &Self::Dev, device: &Device) -> Scalars;
 
@@ -67,6 +77,12 @@ impl Loss {
             total: total.expect("a loss has at least one part"),
             parts: parts.into_iter().map(|(n, _, part)| (n, part)).collect(),
         }
+    }
+
+    /// Of the tensors of `model`, and [`Loss::scalars`].
+    pub fn gradients<M: Module>(&self, model: &M) -> (GradientsParams, Scalars) {
+        let gradients = GradientsParams::from_grads(self.total.backward(), model);
+        (gradients, self.scalars())
     }
 
     pub fn scalars(&self) -> Scalars {
@@ -118,9 +134,8 @@ impl<O: Objective> TrainStep for Learning<O::Model, O> {
     fn step(&self, input: Numbered<O::Batch>) -> TrainOutput<Scalars> {
         let device = self.model.devices()[0].clone();
         let model = self.groups.at_step(&self.model, input.step);
-        let loss = self.objective.loss(&model, &input.batch, &device);
-        let scalars = loss.scalars();
-        TrainOutput::new(self, loss.total.backward(), scalars)
+        let (grads, item) = self.objective.gradients(&model, &input.batch, &device);
+        TrainOutput { grads, item }
     }
 
     fn optimize(

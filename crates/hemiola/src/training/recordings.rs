@@ -1,12 +1,11 @@
 //! Recordings with notes: rendered caches, the MAPS layout, and anybody's pairs of audio and MIDI.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::audio::{WavFormat, read_mono, write_wav};
+use super::decoded::Decoded;
 use crate::augment::WaveformAugment;
 use crate::datasets::cache::{self, LabelledNote};
 use crate::datasets::maps::Maps;
@@ -16,53 +15,11 @@ use crate::error::{Error, Result};
 use crate::features::{FrameExtractor, extract};
 use crate::music::Note;
 
-/// A recording to learn from: 16-bit mono WAV at the model's rate, and its notes in order of onset.
+/// A recording to learn from, and its notes in order of onset.
 #[derive(Debug, Clone)]
 struct Recording {
-    path: PathBuf,
-    n_samples: usize,
+    sound: Decoded,
     notes: Vec<LabelledNote>,
-}
-
-impl Recording {
-    fn open(path: PathBuf, sample_rate: u32, notes: Vec<LabelledNote>) -> Result<Self> {
-        let reader =
-            hound::WavReader::open(&path).map_err(|e| Error::input(&path, e.to_string()))?;
-        let spec = reader.spec();
-        if spec.sample_rate != sample_rate || spec.channels != 1 || spec.bits_per_sample != 16 {
-            return Err(Error::input(
-                &path,
-                format!(
-                    "expected 16-bit mono at {sample_rate} Hz, found {} bits, {} channels, {} Hz; \
-                     render the cache with that sample_rate",
-                    spec.bits_per_sample, spec.channels, spec.sample_rate
-                ),
-            ));
-        }
-        Ok(Self {
-            n_samples: reader.duration() as usize,
-            path,
-            notes,
-        })
-    }
-
-    /// `length` samples from `first` on, with silence before the beginning and after the end.
-    fn read(&self, first: i64, length: usize) -> Result<Vec<f32>> {
-        let fail = |e: hound::Error| Error::input(&self.path, e.to_string());
-        let mut samples = vec![0.0; (-first).clamp(0, length as i64) as usize];
-        let mut reader = hound::WavReader::open(&self.path).map_err(fail)?;
-        let start = first.max(0) as usize;
-        if start < self.n_samples {
-            reader
-                .seek(start as u32)
-                .map_err(|e| Error::io(&self.path, e))?;
-            for sample in reader.samples::<i16>().take(length - samples.len()) {
-                samples.push(f32::from(sample.map_err(fail)?) / 32768.0);
-            }
-        }
-        samples.resize(length, 0.0);
-        Ok(samples)
-    }
 }
 
 /// The training part of a folder: a cache that `hemiola data render` made, or recordings with notes.
@@ -89,7 +46,10 @@ fn training(
             .filter(|entry| entry.rendition.split == Split::Train)
             .map(|entry| {
                 let notes = cache::read_notes(folder, entry)?;
-                Recording::open(folder.join(&entry.audio), sample_rate, notes)
+                Ok(Recording {
+                    sound: Decoded::open(folder.join(&entry.audio), sample_rate)?,
+                    notes,
+                })
             })
             .collect();
     }
@@ -107,12 +67,10 @@ fn training(
                 .map(|(&note, sounding_s)| LabelledNote { note, sounding_s })
                 .collect();
             let audio = audio_of(item)?;
-            let path = decoded.join(decoded_name(item, audio)?);
-            if !path.is_file() {
-                let samples = read_mono(audio, sample_rate)?;
-                write_wav(&path, &samples, 1, sample_rate, WavFormat::Int16)?;
-            }
-            Recording::open(path, sample_rate, notes)
+            Ok(Recording {
+                sound: Decoded::of(audio, &item.name, decoded, sample_rate)?,
+                notes,
+            })
         })
         .collect()
 }
@@ -155,7 +113,7 @@ impl Excerpts {
         for folder in folders {
             recordings.extend(training(folder, *folder == *dev, sample_rate, decoded)?);
         }
-        recordings.retain(|r| r.n_samples > 0);
+        recordings.retain(|r| r.sound.len() > 0);
         if recordings.is_empty() {
             return Err(Error::config(format!(
                 "data.renditions: no recordings with notes in {folders:?}; render some with \
@@ -166,7 +124,7 @@ impl Excerpts {
         let ends = recordings
             .iter()
             .map(|r| {
-                total += r.n_samples as u64;
+                total += r.sound.len() as u64;
                 total
             })
             .collect();
@@ -190,9 +148,11 @@ impl Excerpts {
         let recording = &self.recordings[self.ends.partition_point(|&end| end <= at)];
         let context = cut.longest_window.div_ceil(2 * hop);
         let length = (cut.frames + 2 * context) * hop;
-        let latest = recording.n_samples.saturating_sub(cut.frames * hop);
+        let latest = recording.sound.len().saturating_sub(cut.frames * hop);
         let first = rng.random_range(0..=latest);
-        let mut samples = recording.read(first as i64 - (context * hop) as i64, length)?;
+        let mut samples = recording
+            .sound
+            .read(first as i64 - (context * hop) as i64, length)?;
         cut.augment.apply(&mut samples, sample_rate, rng);
         samples.resize(length, 0.0);
         let frames = extract(extractor, &samples).into_vec();
@@ -203,16 +163,6 @@ impl Excerpts {
             start_s: first as f64 / f64::from(sample_rate),
         })
     }
-}
-
-/// A name that no other recording has, nor the same one once its file has changed.
-fn decoded_name(item: &Item, audio: &Path) -> Result<String> {
-    let fail = |e| Error::io(audio, e);
-    let file = std::fs::metadata(audio).map_err(fail)?;
-    let mut hasher = DefaultHasher::new();
-    audio.canonicalize().map_err(fail)?.hash(&mut hasher);
-    (file.len(), file.modified().map_err(fail)?).hash(&mut hasher);
-    Ok(format!("{}-{:016x}.wav", item.name, hasher.finish()))
 }
 
 /// A recording with the notes that a transcription is measured against.
@@ -311,6 +261,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
+    use crate::audio::{WavFormat, read_mono, write_wav};
     use crate::features::{FrontEnd, MelConfig};
 
     const RATE: u32 = 8000;

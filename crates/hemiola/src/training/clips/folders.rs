@@ -6,39 +6,13 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::Clip;
-use crate::audio::read_mono;
+use crate::audio::{AUDIO_EXTENSIONS, read_mono};
 use crate::error::{Error, Result};
 
-const AUDIO: [&str; 5] = ["wav", "flac", "mp3", "ogg", "m4a"];
 /// Files that a note names of those that were skipped.
 const NAMED: usize = 5;
 
-/// All recordings in a folder and those inside it, by name, and what was left out.
-///
-/// # Errors
-/// When there is no such folder, or no recording in it that can be read.
-pub(in crate::training) fn read_folder(
-    root: &Path,
-    sample_rate: u32,
-) -> Result<(Vec<NamedClip>, Option<String>)> {
-    check_folder(root)?;
-    let files = audio_files(root)?;
-    if files.is_empty() {
-        return Err(Error::input(
-            root,
-            format!(
-                "expected recordings, files that end in {}; found none",
-                endings()
-            ),
-        ));
-    }
-    let (decoded, skipped) = decode(root, &files, sample_rate)?;
-    let clips = decoded.into_iter().zip(&files);
-    let clips = clips.filter_map(|(clip, path)| Some((name_below(root, path), clip?)));
-    Ok((clips.collect(), skipped))
-}
-
-pub(super) fn check_folder(root: &Path) -> Result<()> {
+pub(in crate::training) fn check_folder(root: &Path) -> Result<()> {
     match root.is_dir() {
         true => Ok(()),
         false => Err(Error::input(
@@ -48,8 +22,8 @@ pub(super) fn check_folder(root: &Path) -> Result<()> {
     }
 }
 
-pub(super) fn endings() -> String {
-    format!(".{}", AUDIO.join(", ."))
+pub(in crate::training) fn endings() -> String {
+    format!(".{}", AUDIO_EXTENSIONS.join(", ."))
 }
 
 /// Files that the system keeps for itself begin with a dot.
@@ -69,7 +43,7 @@ pub(in crate::training) fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
         let entry = entry.map_err(|e| Error::input(folder, e.to_string()))?;
         let is_audio = entry.path().extension().is_some_and(|ending| {
             let ending = ending.to_string_lossy().to_ascii_lowercase();
-            AUDIO.contains(&ending.as_str())
+            AUDIO_EXTENSIONS.contains(&ending.as_str())
         });
         if is_audio && entry.file_type().is_file() {
             files.push(entry.into_path());
@@ -94,9 +68,6 @@ pub(in crate::training) fn first_of(what: &[String]) -> String {
         more => format!("{named}; and {more} more"),
     }
 }
-
-/// A recording by its path below the folder.
-pub(in crate::training) type NamedClip = (String, Clip);
 
 /// Each file's recording, where it can be read, and a sentence about those that cannot.
 ///
@@ -143,33 +114,6 @@ pub(in crate::training) fn decode(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::{WavFormat, write_wav};
-
-    #[test]
-    fn recordings_are_found_below_the_folder_and_broken_ones_told() {
-        let at = tempfile::tempdir().unwrap();
-        let root = at.path();
-        let write = |name: &str| {
-            let path = root.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            write_wav(path, &[0.25; 90], 1, 8000, WavFormat::Int16).unwrap();
-        };
-        for name in ["rock/live/B.WAV", "a.wav", "._a.wav", ".cache/d.wav"] {
-            write(name);
-        }
-        std::fs::write(root.join("notes.txt"), "x").unwrap();
-        std::fs::write(root.join("broken.mp3"), "no sound").unwrap();
-        let (clips, skipped) = read_folder(root, 8000).unwrap();
-        let names: Vec<&str> = clips.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["a.wav", "rock/live/B.WAV"]);
-        let skipped = skipped.unwrap();
-        assert!(
-            skipped.starts_with("1 of 3 recordings") && skipped.contains("broken.mp3"),
-            "{skipped}"
-        );
-        let none = read_folder(&root.join("none"), 8000).unwrap_err();
-        assert!(none.to_string().contains("no such folder"), "{none}");
-    }
 
     #[test]
     fn a_long_list_is_cut() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::folders::{audio_files, check_folder, decode, endings, first_of, is_hidden, name_below};
 use super::sides::{Share, on_both, sides};
 use super::table::Table;
-use super::{Clip, ClipsData};
+use super::{Clip, ClipShare};
 use crate::error::{Error, Result};
 use crate::features::FrontEnd;
 use crate::tasks::classify::{CLIP_S, Target};
@@ -86,9 +86,8 @@ impl LabelledData {
     }
 
     /// What is true of clips without labels, too.
-    pub(in crate::training) fn clips(&self) -> ClipsData {
-        ClipsData {
-            root: self.root.clone(),
+    pub(in crate::training) fn clips(&self) -> ClipShare {
+        ClipShare {
             clip_s: self.clip_s,
             dev_share: self.dev_share,
         }

@@ -2,54 +2,39 @@
 
 mod folders;
 mod labelled;
+mod name_hash;
 mod sides;
-mod split;
+
 mod table;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::features::FrontEnd;
-use crate::tasks::classify::CLIP_S;
 use crate::training::run::step_seed;
 
-pub(super) use folders::{audio_files, decode, first_of, name_below, read_folder};
+pub(super) use folders::{audio_files, check_folder, decode, endings, first_of, name_below};
 pub use labelled::{LabelledClip, LabelledData, Reference};
 pub(super) use labelled::{LabelledClips, measured_by};
-pub(super) use split::split;
+pub(super) use name_hash::hash;
 
-/// Where clips come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClipsData {
-    /// A folder of recordings. Folders inside are read, too.
-    pub root: PathBuf,
+/// What is true of clips with and without labels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClipShare {
     /// Seconds of an example.
-    #[serde(default = "default_clip_s")]
     pub clip_s: f64,
     /// Share of the recordings that the model is measured by and does not learn from.
-    #[serde(default = "default_dev_share")]
     pub dev_share: f64,
-}
-
-fn default_clip_s() -> f64 {
-    CLIP_S
-}
-
-fn default_dev_share() -> f64 {
-    0.1
 }
 
 /// The longest example, in seconds; guards against a slip that would exhaust the memory.
 const LONGEST_CLIP_S: f64 = 600.0;
 
-impl ClipsData {
+impl ClipShare {
     /// `least` frames must be in an example.
     pub(super) fn validate(&self, features: &impl FrontEnd, least: usize) -> Result<()> {
         if !(self.clip_s > 0.0 && self.clip_s <= LONGEST_CLIP_S) {
@@ -141,7 +126,7 @@ impl Clip {
 }
 
 /// The numbers below `n` in an order that follows from the seed and the round.
-pub(super) fn shuffled(seed: u64, round: usize, n: usize) -> Vec<usize> {
+fn shuffled(seed: u64, round: usize, n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(step_seed(
         seed ^ 0x0DE5_CA1E,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::folders::first_of;
 use super::labelled::{Entry, Side};
-use super::split::hash;
+use super::name_hash::hash;
 
 /// How much is for measuring.
 #[derive(Debug, Clone, Copy, PartialEq)]

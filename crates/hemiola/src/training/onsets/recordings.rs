@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::evaluation::onset::WINDOW_S;
 use crate::features::{Frames, Mel, extract};
 use crate::formats::read_onsets;
-use crate::training::clips::{Clip, audio_files, decode, first_of, name_below};
+use crate::training::clips::{Clip, audio_files, decode, endings, first_of, name_below};
 
 /// Endings of the files that may tell a recording's onsets; the first that is there does.
 const ONSETS: [&str; 6] = ["txt", "tsv", "csv", "json", "mid", "midi"];
@@ -59,7 +59,8 @@ pub fn read(
             return Err(Error::input(
                 folder,
                 format!(
-                    "expected recordings (.wav, .flac, .mp3, .ogg, .m4a), each with its onsets beside it (x.{}); {found}",
+                    "expected recordings ({}), each with its onsets beside it (x.{}); {found}",
+                    endings(),
                     ONSETS.join(", x.")
                 ),
             ));
