@@ -133,6 +133,14 @@ pub struct ChordGraphConfig {
     pub max_distance: usize,
     /// Voice-leading neighbours move by at most so many semitones, all voices together.
     pub max_motion: u32,
+    /// Whether the kinds of edges are told apart; otherwise all count as [`EdgeKind::Next`], to see what the kinds are
+    /// worth.
+    #[serde(skip_serializing_if = "is_true")]
+    pub typed_edges: bool,
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for ChordGraphConfig {
@@ -140,6 +148,7 @@ impl Default for ChordGraphConfig {
         Self {
             max_distance: 8,
             max_motion: 2,
+            typed_edges: true,
         }
     }
 }
@@ -177,7 +186,11 @@ impl ChordGraph {
                     edges.push(Edge {
                         source,
                         target,
-                        kind,
+                        kind: if config.typed_edges {
+                            kind
+                        } else {
+                            EdgeKind::Next
+                        },
                     });
                 };
                 if target == source + 1 {
