@@ -17,6 +17,8 @@ mod schema;
 mod search;
 mod similarity;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use duplicates::{DuplicateConfig, DuplicateGroup, Twin, duplicates};
 pub use files::{ContentHash, FileState, IndexedFile, Stamp, Track, hash_file};

@@ -327,6 +327,11 @@ impl Index {
         fault_in(&self.path)
     }
 
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn damaged(&self, what: &str) -> Error {
         fault::damaged(&self.path, what)
     }
