@@ -45,7 +45,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let known = open_if_there(&args.output)?;
     if args.inputs.is_empty() {
         // Without a recording there is nothing to hear, so no model is needed.
-        let known = known.with_context(|| format!("{}: there is no index of this name", args.output.display()))?;
+        let known = known.with_context(|| {
+            format!("{}: there is no index of this name", args.output.display())
+        })?;
         let mut index = Index::update(&args.output, known.model())?;
         drop(known);
         prune(&mut index)?;
@@ -62,7 +64,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         stopped: AtomicBool::new(false),
     };
     let failed = library.take_in(&inputs, &problems, args.jobs);
-    let mut index = library.index.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut index = library
+        .index
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     if library.stopped.into_inner() {
         return Ok(Outcome::SomeFailed);
     }
@@ -150,7 +155,11 @@ fn lasting_name(name: &str) -> String {
 
 fn prune(index: &mut Index) -> Result<()> {
     for file in index.prune()? {
-        eprintln!("{}: forgotten: {}", index.path().display(), file.path.display());
+        eprintln!(
+            "{}: forgotten: {}",
+            index.path().display(),
+            file.path.display()
+        );
     }
     Ok(())
 }
@@ -276,7 +285,11 @@ impl Library {
             Taken::Unchanged => &self.counts.unchanged,
             Taken::Known(gone) => {
                 for file in gone {
-                    eprintln!("{}: moved here from {}", path.display(), file.path.display());
+                    eprintln!(
+                        "{}: moved here from {}",
+                        path.display(),
+                        file.path.display()
+                    );
                 }
                 &self.counts.known
             }

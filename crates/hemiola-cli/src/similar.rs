@@ -37,7 +37,12 @@ pub struct Args {
     duplicates: Option<Option<PathBuf>>,
     /// How much of what they have duplicates must share, at one offset: 1 is all, 0 what any two passages of the index have in
     /// common
-    #[arg(long, default_value = "0.9", value_name = "SHARE", requires = "duplicates")]
+    #[arg(
+        long,
+        default_value = "0.9",
+        value_name = "SHARE",
+        requires = "duplicates"
+    )]
     agreement: f64,
     /// Print JSON
     #[arg(long)]

@@ -13,7 +13,9 @@ use hemiola::features::MelConfig;
 use hemiola::index::Index;
 use hemiola::models::contrastive::ContrastiveEncoderConfig;
 use hemiola::tasks::embed::EmbedderConfig;
-use support::{Ran, command, drawn, folder, hemiola, hemiola_in, melody, tones, with_model, write_melody};
+use support::{
+    Ran, command, drawn, folder, hemiola, hemiola_in, melody, tones, with_model, write_melody,
+};
 use tempfile::TempDir;
 
 const RATE: u32 = 16_000;
@@ -46,7 +48,11 @@ fn save_encoder(folder: &Path, seed: u64) {
 fn write_piece(path: &Path, seed: u8, from_s: f64, gain: f32) {
     let mut samples = Vec::new();
     for part in 0..4 {
-        samples.extend(tones(&melody(seed.wrapping_mul(9).wrapping_add(part * 5)), 2.0, RATE));
+        samples.extend(tones(
+            &melody(seed.wrapping_mul(9).wrapping_add(part * 5)),
+            2.0,
+            RATE,
+        ));
     }
     let samples = &mut samples[(from_s * f64::from(RATE)) as usize..];
     samples.iter_mut().for_each(|s| *s *= gain);
@@ -58,7 +64,10 @@ fn with_music() -> TempDir {
     let at = folder();
     save_encoder(&at.path().join("model"), 11);
     fs::create_dir_all(at.path().join("music/below")).unwrap();
-    for (seed, name) in ["a.wav", "b.wav", "below/c.wav", "below/d.wav"].into_iter().enumerate() {
+    for (seed, name) in ["a.wav", "b.wav", "below/c.wav", "below/d.wav"]
+        .into_iter()
+        .enumerate()
+    {
         write_piece(&at.path().join("music").join(name), seed as u8, 0.0, 1.0);
     }
     at
@@ -75,7 +84,10 @@ fn similar(at: &TempDir, arguments: &[&str]) -> Ran {
 
 fn paths(ran: &Ran) -> Vec<String> {
     let results = ran.json()["results"].as_array().unwrap().clone();
-    results.iter().map(|row| row["path"].as_str().unwrap().to_owned()).collect()
+    results
+        .iter()
+        .map(|row| row["path"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Every file of an index with its passages, in the order of their names.
@@ -85,8 +97,17 @@ fn content(index: &Path) -> Vec<(String, Vec<f64>, Vec<f32>)> {
     for track in index.tracks().unwrap() {
         let passages = index.passages(track.id).unwrap();
         for file in track.files {
-            let name = file.path.file_name().unwrap().to_string_lossy().into_owned();
-            content.push((name, passages.starts_s().to_vec(), passages.vectors().to_vec()));
+            let name = file
+                .path
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            content.push((
+                name,
+                passages.starts_s().to_vec(),
+                passages.vectors().to_vec(),
+            ));
         }
     }
     content.sort_by(|a, b| a.0.cmp(&b.0));
@@ -98,10 +119,25 @@ fn a_part_of_a_recording_finds_it_and_where() {
     let at = with_music();
     let ran = embed(&at, &["music", "-j", "2"]).succeeded();
     assert_eq!(ran.stdout, b"");
-    assert!(ran.stderr.contains("4 recordings in 4 files; 4 heard"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("4 recordings in 4 files; 4 heard"),
+        "{}",
+        ran.stderr
+    );
     // From 3 s on, and softer.
     write_piece(&at.path().join("part.wav"), 2, 3.0, 0.3);
-    let ran = similar(&at, &["part.wav", "--in", "library.hml", "--by", "passage", "--json"]).succeeded();
+    let ran = similar(
+        &at,
+        &[
+            "part.wav",
+            "--in",
+            "library.hml",
+            "--by",
+            "passage",
+            "--json",
+        ],
+    )
+    .succeeded();
     let json = ran.json();
     assert_eq!(json["query"], "part.wav");
     assert_eq!(json["by"], "passage");
@@ -112,17 +148,34 @@ fn a_part_of_a_recording_finds_it_and_where() {
     assert_eq!(first["missing"], false);
     assert!(first["similarity"].as_f64().unwrap() > 0.9999, "{first}");
     let passage = |name: &str| first["passage"][name].as_f64().unwrap();
-    assert!((passage("start_s") - passage("query_start_s") - 3.0).abs() < 1e-6, "{first}");
-    assert!((passage("end_s") - passage("start_s") - 0.5).abs() < 1e-6, "{first}");
+    assert!(
+        (passage("start_s") - passage("query_start_s") - 3.0).abs() < 1e-6,
+        "{first}"
+    );
+    assert!(
+        (passage("end_s") - passage("start_s") - 0.5).abs() < 1e-6,
+        "{first}"
+    );
 
     // As a whole, through a pipe, and as a table.
     let sound = fs::read(at.path().join("part.wav")).unwrap();
-    let tracks = similar(&at, &["part.wav", "--in", "library.hml", "-n", "2", "--json"]).succeeded();
-    let piped = hemiola_in(at.path(), &["similar", "-", "--in", "library.hml", "-n", "2", "--json"], &sound);
+    let tracks = similar(
+        &at,
+        &["part.wav", "--in", "library.hml", "-n", "2", "--json"],
+    )
+    .succeeded();
+    let piped = hemiola_in(
+        at.path(),
+        &["similar", "-", "--in", "library.hml", "-n", "2", "--json"],
+        &sound,
+    );
     assert_eq!(paths(&piped.succeeded()), paths(&tracks));
     let table = similar(&at, &["part.wav", "--in", "library.hml", "-n", "2"]).succeeded();
     let lines: Vec<&str> = table.text().lines().collect();
-    assert!(lines.len() == 3 && lines[0].starts_with("rank"), "{lines:?}");
+    assert!(
+        lines.len() == 3 && lines[0].starts_with("rank"),
+        "{lines:?}"
+    );
     assert!(lines[1].ends_with(&paths(&tracks)[0]), "{lines:?}");
 }
 
@@ -132,11 +185,19 @@ fn the_query_itself_is_named_only_on_demand() {
     embed(&at, &["music"]).succeeded();
     let path = "music/a.wav";
     let ran = similar(&at, &[path, "--in", "library.hml", "--json"]).succeeded();
-    assert!(ran.stderr.contains("note: music/a.wav is in library.hml"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("note: music/a.wav is in library.hml"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(paths(&ran).len(), 3);
     assert!(!paths(&ran).contains(&path.to_owned()));
     let sound = fs::read(at.path().join(path)).unwrap();
-    let piped = hemiola_in(at.path(), &["similar", "-", "--in", "library.hml", "--json"], &sound);
+    let piped = hemiola_in(
+        at.path(),
+        &["similar", "-", "--in", "library.hml", "--json"],
+        &sound,
+    );
     assert_eq!(paths(&piped.succeeded()), paths(&ran));
     let ran = similar(&at, &[path, "--in", "library.hml", "--json", "--itself"]).succeeded();
     assert_eq!((ran.stderr.as_str(), paths(&ran)[0].as_str()), ("", path));
@@ -144,41 +205,64 @@ fn the_query_itself_is_named_only_on_demand() {
     fs::rename(at.path().join("model"), at.path().join("moved")).unwrap();
     similar(&at, &[path, "--in", "library.hml"]).succeeded();
     write_piece(&at.path().join("new.wav"), 9, 0.0, 1.0);
-    similar(&at, &["new.wav", "--in", "library.hml"]).failed(2, &["library.hml", "model", "--model"]);
+    similar(&at, &["new.wav", "--in", "library.hml"])
+        .failed(2, &["library.hml", "model", "--model"]);
     similar(&at, &["new.wav", "--in", "library.hml", "--model", "moved"]).succeeded();
 }
 
 #[test]
 fn an_index_follows_its_files() {
     let at = with_music();
-    let told = |ran: Ran, words: &str| assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    let told =
+        |ran: Ran, words: &str| assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     embed(&at, &["music"]).succeeded();
     told(embed(&at, &["music"]).succeeded(), "0 heard, 4 unchanged");
     let music = at.path().join("music");
     // Absolute names are the same names.
     let absolute = music.join("a.wav");
-    told(embed(&at, &[absolute.to_str().unwrap()]).succeeded(), "0 heard, 1 unchanged");
+    told(
+        embed(&at, &[absolute.to_str().unwrap()]).succeeded(),
+        "0 heard, 1 unchanged",
+    );
 
     fs::rename(music.join("a.wav"), music.join("moved.wav")).unwrap();
     fs::copy(music.join("b.wav"), music.join("copy.wav")).unwrap();
     write_piece(&music.join("below/c.wav"), 7, 0.0, 1.0);
     let ran = embed(&at, &["music"]).succeeded();
-    assert!(ran.stderr.contains("music/moved.wav: moved here from music/a.wav"), "{}", ran.stderr);
-    told(ran, "4 recordings in 5 files; 1 heard, 2 unchanged, 2 known by content");
+    assert!(
+        ran.stderr
+            .contains("music/moved.wav: moved here from music/a.wav"),
+        "{}",
+        ran.stderr
+    );
+    told(
+        ran,
+        "4 recordings in 5 files; 1 heard, 2 unchanged, 2 known by content",
+    );
 
     // What is gone is told where it is found, and forgotten on demand.
     fs::remove_file(music.join("below/d.wav")).unwrap();
     write_piece(&music.join("moved.wav"), 8, 0.0, 1.0);
     let ran = similar(&at, &["music/b.wav", "--in", "library.hml"]).succeeded();
-    assert!(ran.text().contains("below/d.wav  (missing)"), "{}", ran.text());
+    assert!(
+        ran.text().contains("below/d.wav  (missing)"),
+        "{}",
+        ran.text()
+    );
     assert!(ran.text().contains("moved.wav  (changed"), "{}", ran.text());
     let json = similar(&at, &["music/b.wav", "--in", "library.hml", "--json"]).json();
     let rows = json["results"].as_array().unwrap();
     assert_eq!(rows.iter().filter(|row| row["missing"] == true).count(), 1);
-    told(embed(&at, &["music"]).succeeded(), "1 of these files are no more; --prune");
+    told(
+        embed(&at, &["music"]).succeeded(),
+        "1 of these files are no more; --prune",
+    );
     let ran = hemiola(at.path(), &["embed", "--prune", "-o", "library.hml"]).succeeded();
     told(ran, "forgotten: music/below/d.wav");
-    told(embed(&at, &["music", "--prune"]).succeeded(), "3 recordings in 4 files");
+    told(
+        embed(&at, &["music", "--prune"]).succeeded(),
+        "3 recordings in 4 files",
+    );
 }
 
 #[test]
@@ -186,8 +270,22 @@ fn broken_silent_and_short_recordings() {
     let at = with_music();
     let music = at.path().join("music");
     fs::write(music.join("broken.mp3"), "no audio at all").unwrap();
-    write_wav(music.join("silent.wav"), &[0.0; 32_000], 1, RATE, WavFormat::Int16).unwrap();
-    write_wav(music.join("blip.wav"), &[0.5, -0.5, 0.25, 0.1], 1, RATE, WavFormat::Int16).unwrap();
+    write_wav(
+        music.join("silent.wav"),
+        &[0.0; 32_000],
+        1,
+        RATE,
+        WavFormat::Int16,
+    )
+    .unwrap();
+    write_wav(
+        music.join("blip.wav"),
+        &[0.5, -0.5, 0.25, 0.1],
+        1,
+        RATE,
+        WavFormat::Int16,
+    )
+    .unwrap();
     write_wav(music.join("nothing.wav"), &[], 1, RATE, WavFormat::Int16).unwrap();
     let mut samples = tones(&melody(1), 1.0, RATE);
     samples[4000] = f32::NAN;
@@ -206,19 +304,38 @@ fn broken_silent_and_short_recordings() {
     }
     // The silent ones are not heard again, and never found.
     let ran = embed(&at, &["music"]);
-    assert!(ran.stderr.contains("0 heard, 7 unchanged"), "{}", ran.stderr);
-    write_wav(at.path().join("short.wav"), &samples[..1000], 1, RATE, WavFormat::Int16).unwrap();
+    assert!(
+        ran.stderr.contains("0 heard, 7 unchanged"),
+        "{}",
+        ran.stderr
+    );
+    write_wav(
+        at.path().join("short.wav"),
+        &samples[..1000],
+        1,
+        RATE,
+        WavFormat::Int16,
+    )
+    .unwrap();
     let ran = similar(&at, &["short.wav", "--in", "library.hml", "--json"]).succeeded();
     let found = paths(&ran);
     assert_eq!(found.len(), 5);
     assert!(found.contains(&"music/blip.wav".to_owned()));
     assert_eq!(ran.json()["results"][0]["passage"]["query_end_s"], 0.063);
     similar(&at, &["music/nan.wav", "--in", "library.hml"]).failed(1, &["nan.wav", "NaN"]);
-    write_wav(at.path().join("quiet.wav"), &[0.0; 20_000], 1, RATE, WavFormat::Int16).unwrap();
+    write_wav(
+        at.path().join("quiet.wav"),
+        &[0.0; 20_000],
+        1,
+        RATE,
+        WavFormat::Int16,
+    )
+    .unwrap();
     for name in ["quiet.wav", "music/silent.wav"] {
         similar(&at, &[name, "--in", "library.hml"]).failed(1, &[name, "nothing to hear"]);
     }
-    similar(&at, &["missing.wav", "--in", "library.hml"]).failed(1, &["missing.wav", "No such file"]);
+    similar(&at, &["missing.wav", "--in", "library.hml"])
+        .failed(1, &["missing.wav", "No such file"]);
 }
 
 #[test]
@@ -253,7 +370,9 @@ fn a_killed_writer_loses_nothing_and_goes_on() {
     let ran = hemiola(at.path(), &arguments("library.hml")).succeeded();
     assert!(!ran.stderr.contains(" 0 unchanged"), "{}", ran.stderr);
     assert_eq!(content(&index), expected);
-    let left = fs::read_dir(at.path()).unwrap().map(|e| e.unwrap().file_name());
+    let left = fs::read_dir(at.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name());
     let mut left: Vec<String> = left.map(|name| name.into_string().unwrap()).collect();
     left.sort();
     assert_eq!(left, ["library.hml", "model", "music", "whole.hml"]);
@@ -267,7 +386,9 @@ fn two_writers_at_once_make_one_index() {
         .into_iter()
         .map(|inputs| {
             let first = ["embed", "-o", "library.hml", "--model", "model"];
-            command(at.path(), &[&first, inputs].concat()).spawn().unwrap()
+            command(at.path(), &[&first, inputs].concat())
+                .spawn()
+                .unwrap()
         })
         .collect();
     for mut writer in writers {
@@ -293,7 +414,10 @@ fn duplicates_are_listed_with_their_offsets() {
         .map(|group| {
             let rows = group["recordings"].as_array().unwrap().iter();
             let row = |row: &serde_json::Value| {
-                (row["path"].as_str().unwrap().to_owned(), row["offset_s"].as_f64().unwrap())
+                (
+                    row["path"].as_str().unwrap().to_owned(),
+                    row["offset_s"].as_f64().unwrap(),
+                )
             };
             rows.map(row).collect()
         })
@@ -304,10 +428,18 @@ fn duplicates_are_listed_with_their_offsets() {
         [("music/b.wav", 0.0), ("music/trimmed.wav", 1.5)],
         [("music/below/d.wav", 0.0), ("music/copy.wav", 0.0)],
     ];
-    let expected = expected.map(|group| group.map(|(name, offset)| (name.to_owned(), offset)).to_vec());
+    let expected = expected.map(|group| {
+        group
+            .map(|(name, offset)| (name.to_owned(), offset))
+            .to_vec()
+    });
     assert_eq!(groups, expected);
     let table = similar(&at, &["--duplicates", "--in", "library.hml"]).succeeded();
-    assert!(table.text().contains("same bytes  music/copy.wav"), "{}", table.text());
+    assert!(
+        table.text().contains("same bytes  music/copy.wav"),
+        "{}",
+        table.text()
+    );
     assert_eq!(table.text().lines().count(), 7);
 }
 
@@ -318,7 +450,12 @@ fn a_map_is_one_page() {
     similar(&at, &["--map", "library.hml", "-o", "map.html"]).succeeded();
     let page = fs::read_to_string(at.path().join("map.html")).unwrap();
     assert!(page.starts_with("<!doctype html>"));
-    for name in ["music/a.wav", "music/b.wav", "music/below/c.wav", "music/below/d.wav"] {
+    for name in [
+        "music/a.wav",
+        "music/b.wav",
+        "music/below/c.wav",
+        "music/below/d.wav",
+    ] {
         assert!(page.contains(&format!("\"name\":\"{name}\"")), "{name}");
     }
     let piped = similar(&at, &["--map", "--in", "library.hml"]).succeeded();
@@ -332,13 +469,29 @@ fn other_models_are_refused() {
     let before = fs::read(at.path().join("library.hml")).unwrap();
     save_encoder(&at.path().join("other"), 12);
     write_piece(&at.path().join("new.wav"), 9, 0.0, 1.0);
-    let words = ["library.hml", "made with the model", "other (weights", "hemiola embed"];
-    hemiola(at.path(), &["embed", "new.wav", "-o", "library.hml", "--model", "other"]).failed(1, &words);
+    let words = [
+        "library.hml",
+        "made with the model",
+        "other (weights",
+        "hemiola embed",
+    ];
+    hemiola(
+        at.path(),
+        &["embed", "new.wav", "-o", "library.hml", "--model", "other"],
+    )
+    .failed(1, &words);
     similar(&at, &["new.wav", "--in", "library.hml", "--model", "other"]).failed(1, &words);
     assert_eq!(fs::read(at.path().join("library.hml")).unwrap(), before);
     let transcriber = with_model();
-    fs::copy(at.path().join("new.wav"), transcriber.path().join("new.wav")).unwrap();
-    embed(&transcriber, &["new.wav"]).failed(1, &["model", "contrastive-encoder", "music-transcription-rnn"]);
+    fs::copy(
+        at.path().join("new.wav"),
+        transcriber.path().join("new.wav"),
+    )
+    .unwrap();
+    embed(&transcriber, &["new.wav"]).failed(
+        1,
+        &["model", "contrastive-encoder", "music-transcription-rnn"],
+    );
 }
 
 #[test]
@@ -347,20 +500,30 @@ fn indexes_that_cannot_be_used() {
     fs::write(at.path().join("library.hml"), "words\n".repeat(500)).unwrap();
     embed(&at, &["music"]).failed(1, &["library.hml", "no index", "stays as it is"]);
     similar(&at, &["music/a.wav", "--in", "library.hml"]).failed(1, &["library.hml", "no index"]);
-    similar(&at, &["music/a.wav", "--in", "nothing.hml"]).failed(1, &["nothing.hml", "hemiola embed"]);
+    similar(&at, &["music/a.wav", "--in", "nothing.hml"])
+        .failed(1, &["nothing.hml", "hemiola embed"]);
     similar(&at, &["music/a.wav", "--in", "music"]).failed(1, &["music", "no index"]);
     similar(&at, &["--map", "nothing.hml", "-o", "map.html"]).failed(1, &["nothing.hml"]);
     // An index of nothing.
     fs::remove_file(at.path().join("library.hml")).unwrap();
     embed(&at, &["missing.wav"]).failed(1, &["missing.wav"]);
-    similar(&at, &["music/a.wav", "--in", "library.hml"]).failed(1, &["library.hml", "nothing to hear"]);
+    similar(&at, &["music/a.wav", "--in", "library.hml"])
+        .failed(1, &["library.hml", "nothing to hear"]);
     similar(&at, &["--map", "library.hml", "-o", "map.html"]).failed(1, &["library.hml"]);
     let ran = similar(&at, &["--duplicates", "library.hml"]).succeeded();
-    assert!(ran.text().is_empty() && ran.stderr.contains("note: none of the 0"), "{}", ran.stderr);
+    assert!(
+        ran.text().is_empty() && ran.stderr.contains("note: none of the 0"),
+        "{}",
+        ran.stderr
+    );
     // An index of the query alone.
     embed(&at, &["music/a.wav"]).succeeded();
     let ran = similar(&at, &["music/a.wav", "--in", "library.hml"]).succeeded();
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("no other recording"), "{}", ran.stderr);
+    assert!(
+        ran.stdout.is_empty() && ran.stderr.contains("no other recording"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -371,12 +534,18 @@ fn wrong_use() {
         (&["similar"][..], &["--duplicates", "--map"][..]),
         (&["similar", "a.wav"], &["--in"]),
         (&["similar", "--map"], &["--in"]),
-        (&["similar", "--duplicates", "a.hml", "--in", "b.hml"], &["two indexes"]),
+        (
+            &["similar", "--duplicates", "a.hml", "--in", "b.hml"],
+            &["two indexes"],
+        ),
         (&["similar", "--map", "a.hml", "--json"], &["--json"]),
         (&["embed", "-o", "a.hml"], &["--prune"]),
         (&["embed", "a.wav", "-o", "-"], &["library.hml"]),
         (&["embed", "-", "-o", "a.hml"], &["standard input"]),
-        (&["embed", "a.wav", "-o", "a.hml", "--model", "nobody"], &["nobody", "folder"]),
+        (
+            &["embed", "a.wav", "-o", "a.hml", "--model", "nobody"],
+            &["nobody", "folder"],
+        ),
     ] {
         hemiola(at.path(), arguments).failed(2, words);
     }

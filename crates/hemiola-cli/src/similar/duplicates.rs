@@ -88,7 +88,9 @@ pub fn run(args: &Args, index: &Index) -> Result<String> {
 fn add_copies(groups: &mut Vec<DuplicateGroup>, tracks: &BTreeMap<TrackId, Track>) {
     let members = groups.iter().flat_map(|group| &group.twins);
     let grouped: BTreeSet<TrackId> = members.map(|twin| twin.track).collect();
-    let alone = tracks.values().filter(|t| t.files.len() > 1 && !grouped.contains(&t.id));
+    let alone = tracks
+        .values()
+        .filter(|t| t.files.len() > 1 && !grouped.contains(&t.id));
     groups.extend(alone.map(|track| DuplicateGroup {
         twins: vec![Twin {
             track: track.id,

@@ -42,7 +42,11 @@ pub fn run(args: &Args, index: &Index) -> Result<String> {
     let mut drawn = Vec::new();
     for (place, vector) in plane(vectors).into_iter().zip(rows) {
         let Some(track) = tracks.get(&place.track) else {
-            bail!("{}: this index is damaged (track {} has no file)", index.path().display(), place.track);
+            bail!(
+                "{}: this index is damaged (track {} has no file)",
+                index.path().display(),
+                place.track
+            );
         };
         let (file, _) = present(track)?;
         let folder = file.path.parent().unwrap_or(Path::new(""));

@@ -90,8 +90,7 @@ fn hear_stdin(embedder: &Embedder) -> Result<(Embedding, ContentHash)> {
     let embedding = hear(embedder, &mut stream, name)?;
     drop(stream);
     // What follows the sound is part of the file, too.
-    io::copy(&mut Hashed(Arc::clone(&hasher)), &mut io::sink())
-        .with_context(|| name.to_owned())?;
+    io::copy(&mut Hashed(Arc::clone(&hasher)), &mut io::sink()).with_context(|| name.to_owned())?;
     let hasher = hasher.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((embedding, hasher.clone().finalize().into()))
 }

@@ -125,7 +125,11 @@ fn row(index: &Index, query: &Query, rank: usize, hit: &Hit) -> Result<Row> {
 fn table(rows: &[Row]) -> Result<String> {
     let mut text = String::new();
     if !rows.is_empty() {
-        writeln!(text, "rank  similarity  {:17}  {:17}  file", "in the query", "in the file")?;
+        writeln!(
+            text,
+            "rank  similarity  {:17}  {:17}  file",
+            "in the query", "in the file"
+        )?;
     }
     for row in rows {
         let passage = &row.passage;

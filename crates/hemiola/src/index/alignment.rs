@@ -59,7 +59,8 @@ impl<'a> Grid<'a> {
 /// `spread` is the mean squared distance between passages of the library. Between whole hops, a passage is taken to be on
 /// the straight line between its neighbours.
 pub fn align(a: &Grid, b: &Grid, hop_s: f64, spread: f64) -> Option<Alignment> {
-    let products = products(a.passages, b.passages);
+    let width = a.passages.width();
+    let products = products(a.passages.vectors(), b.passages.vectors(), width);
     let least = a.n_filled.min(b.n_filled).div_ceil(2).max(1);
     let (n_a, n_b) = (a.slots.len() as isize, b.slots.len() as isize);
     let mut best: Option<Alignment> = None;
@@ -88,7 +89,11 @@ pub fn align(a: &Grid, b: &Grid, hop_s: f64, spread: f64) -> Option<Alignment> {
 }
 
 /// The cosine of a passage of the first and what lies a fraction of a hop behind a slot of the second.
-fn meet(products: &[f32], b: &Grid, (a, slot, fraction): (Option<usize>, usize, f32)) -> Option<f32> {
+fn meet(
+    products: &[f32],
+    b: &Grid,
+    (a, slot, fraction): (Option<usize>, usize, f32),
+) -> Option<f32> {
     let row = &products[a? * b.passages.len()..][..b.passages.len()];
     let here = row[b.slots[slot]?];
     if fraction == 0.0 {
@@ -96,6 +101,7 @@ fn meet(products: &[f32], b: &Grid, (a, slot, fraction): (Option<usize>, usize, 
     }
     let next = row[(*b.slots.get(slot + 1)?)?];
     let (near, far) = (1.0 - fraction, fraction);
-    let length = (near * near + far * far + 2.0 * near * far * b.steps[slot]).max(f32::MIN_POSITIVE);
+    let length =
+        (near * near + far * far + 2.0 * near * far * b.steps[slot]).max(f32::MIN_POSITIVE);
     Some((near * here + far * next) / length.sqrt())
 }

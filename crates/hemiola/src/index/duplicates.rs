@@ -81,7 +81,9 @@ pub fn duplicates(index: &Index, config: &DuplicateConfig) -> Result<Vec<Duplica
         pairs.par_extend(found);
     }
     let durations = index.tracks()?.into_iter();
-    let durations = durations.map(|track| (track.id, track.duration_s)).collect();
+    let durations = durations
+        .map(|track| (track.id, track.duration_s))
+        .collect();
     Ok(groups(&pairs, &durations))
 }
 
@@ -105,28 +107,22 @@ fn spread(index: &Index, tracks: &TrackVectors) -> Result<f64> {
 /// Below this, vectors differ by the rounding of their numbers.
 const LEAST_SPREAD: f64 = 1e-6;
 
-/// For each track, those of its nearest that come after it, or that it is not among the nearest of.
+/// Pairs of tracks of which one is among the nearest of the other, by the first of them.
 fn candidates(
     tracks: &TrackVectors,
     config: &DuplicateConfig,
     spread: f64,
 ) -> BTreeMap<TrackId, Vec<TrackId>> {
-    let rows: Vec<(TrackId, &[f32])> = tracks
-        .ids()
+    // Of vectors of unit length, |a − b|² = 2 (1 − a·b).
+    let least = 1.0 - config.reach * spread / 2.0;
+    let near = tracks.nearest_of_each(config.candidates, least as f32);
+    let mut pairs: Vec<(TrackId, TrackId)> = near
         .iter()
-        .copied()
-        .zip(tracks.vectors().chunks_exact(tracks.width()))
+        .flat_map(|(track, others)| {
+            let both = |other: &(TrackId, f32)| (*track.min(&other.0), *track.max(&other.0));
+            others.iter().map(both)
+        })
         .collect();
-    let near = |&(track, vector): &(TrackId, &[f32])| {
-        let nearest = tracks.nearest(vector, config.candidates.saturating_add(1));
-        let close = nearest.into_iter().filter(move |&(other, cosine)| {
-            other != track && 2.0 * (1.0 - f64::from(cosine)) <= config.reach * spread
-        });
-        close
-            .map(move |(other, _)| (track.min(other), track.max(other)))
-            .collect::<Vec<_>>()
-    };
-    let mut pairs: Vec<(TrackId, TrackId)> = rows.par_iter().flat_map_iter(near).collect();
     pairs.par_sort_unstable();
     pairs.dedup();
     let mut candidates: BTreeMap<TrackId, Vec<TrackId>> = BTreeMap::new();
@@ -142,9 +138,21 @@ fn groups(
     durations: &BTreeMap<TrackId, f64>,
 ) -> Vec<DuplicateGroup> {
     let mut neighbours: BTreeMap<TrackId, Vec<Twin>> = BTreeMap::new();
-    for &(first, second, Alignment { offset_s, agreement }) in pairs {
+    for &(
+        first,
+        second,
+        Alignment {
+            offset_s,
+            agreement,
+        },
+    ) in pairs
+    {
         for (from, track, offset_s) in [(first, second, offset_s), (second, first, -offset_s)] {
-            let twin = Twin { track, offset_s, agreement };
+            let twin = Twin {
+                track,
+                offset_s,
+                agreement,
+            };
             neighbours.entry(from).or_default().push(twin);
         }
     }

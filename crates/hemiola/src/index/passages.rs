@@ -30,8 +30,8 @@ impl Passages {
     /// Of times and vectors [passages, width], taken as they are; none where they do not fit one another or are not finite.
     pub(super) fn from_parts(width: usize, starts_s: Vec<f64>, vectors: Vec<f32>) -> Option<Self> {
         let fits = starts_s.len().checked_mul(width) == Some(vectors.len());
-        let finite = vectors.iter().all(|v| v.is_finite())
-            && starts_s.iter().all(|start| start.is_finite());
+        let finite =
+            vectors.iter().all(|v| v.is_finite()) && starts_s.iter().all(|start| start.is_finite());
         (fits && finite).then_some(Self {
             width,
             starts_s,
@@ -132,7 +132,12 @@ mod tests {
     #[test]
     fn what_has_no_direction_is_refused() {
         let mut passages = Passages::new(2);
-        for bad in [&[0.0, 0.0][..], &[f32::NAN, 1.0], &[f32::INFINITY, 1.0], &[1.0]] {
+        for bad in [
+            &[0.0, 0.0][..],
+            &[f32::NAN, 1.0],
+            &[f32::INFINITY, 1.0],
+            &[1.0],
+        ] {
             assert!(passages.push(1.0, bad).is_err(), "{bad:?}");
         }
         assert!(passages.is_empty());

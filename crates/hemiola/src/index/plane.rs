@@ -73,7 +73,11 @@ mod tests {
         assert_eq!(plane(&TrackVectors::new(4)), []);
         let mut one = TrackVectors::new(1);
         one.push(7, &[1.0]);
-        let expected = Place { track: 7, x: 0.0, y: 0.0 };
+        let expected = Place {
+            track: 7,
+            x: 0.0,
+            y: 0.0,
+        };
         assert_eq!(plane(&one), [expected]);
     }
 }

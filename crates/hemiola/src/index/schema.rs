@@ -59,7 +59,9 @@ pub fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(absolute, flags).map_err(fail)?;
     connection.busy_timeout(PATIENCE).map_err(fail)?;
     connection
-        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL")
+        .execute_batch(
+            "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+        )
         .map_err(fail)?;
     Ok(connection)
 }
@@ -127,7 +129,10 @@ pub fn read_model(connection: &Connection, path: &Path) -> Result<Option<ModelId
     };
     let number = |key: &str| -> Result<f64> {
         let text = value(key)?;
-        let number = text.parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
+        let number = text
+            .parse()
+            .ok()
+            .filter(|n: &f64| n.is_finite() && *n > 0.0);
         number.ok_or_else(|| fault::damaged(path, &format!("meta: {key} is {text}")))
     };
     let width = number("width")?;
@@ -181,7 +186,11 @@ pub fn insert(
         (content, embedding.duration_s, vector),
     )?;
     let track = change.last_insert_rowid();
-    let starts: Vec<u8> = passages.starts_s().iter().flat_map(|s| s.to_le_bytes()).collect();
+    let starts: Vec<u8> = passages
+        .starts_s()
+        .iter()
+        .flat_map(|s| s.to_le_bytes())
+        .collect();
     change.execute(
         "INSERT INTO passages VALUES (?1, ?2, ?3)",
         (track, starts, bytes(passages.vectors())),
@@ -203,7 +212,8 @@ pub fn name_file(
         "INSERT OR REPLACE INTO file VALUES (?1, ?2, ?3, ?4)",
         (key, track, stamp.size, stamp.modified_ns),
     )?;
-    let forget = "DELETE FROM track WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM file WHERE track = ?1)";
+    let forget =
+        "DELETE FROM track WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM file WHERE track = ?1)";
     change.execute(forget, [before]).map(drop)
 }
 

@@ -120,7 +120,7 @@ fn nothing_heard() -> Error {
 
 /// The passages of two recordings that are most alike, the earliest where several are.
 fn best_pair(query: &Passages, other: &Passages) -> Option<PassagePair> {
-    let products = products(query, other);
+    let products = products(query.vectors(), other.vectors(), query.width());
     let mut best = (0, products.first()?);
     for (place, product) in products.iter().enumerate() {
         if product > best.1 {

@@ -3,10 +3,12 @@
 use nalgebra::DMatrixView;
 use rayon::prelude::*;
 
-use super::{Passages, TrackId};
+use super::TrackId;
 
 /// Vectors that one thread compares before it takes more.
 const ROWS_AT_ONCE: usize = 4096;
+/// Queries that one thread compares with these.
+const QUERIES_AT_ONCE: usize = 128;
 
 /// The vectors of all tracks, side by side.
 #[derive(Debug, Clone)]
@@ -77,6 +79,33 @@ impl TrackVectors {
             .collect();
         largest(best, n)
     }
+    /// Of each track the `n` others with the largest products, those of at least `least` only, the largest first; exact.
+    pub(super) fn nearest_of_each(
+        &self,
+        n: usize,
+        least: f32,
+    ) -> Vec<(TrackId, Vec<(TrackId, f32)>)> {
+        let width = self.width;
+        let queries = self.vectors.par_chunks(QUERIES_AT_ONCE * width);
+        let found = queries.zip(self.ids.par_chunks(QUERIES_AT_ONCE));
+        found
+            .flat_map_iter(|(queries, names)| {
+                let mut near: Vec<Vec<(TrackId, f32)>> = vec![Vec::new(); names.len()];
+                let tiles = self.vectors.chunks(ROWS_AT_ONCE * width);
+                for (rows, ids) in tiles.zip(self.ids.chunks(ROWS_AT_ONCE)) {
+                    let products = products(queries, rows, width);
+                    for ((near, &name), products) in
+                        near.iter_mut().zip(names).zip(products.chunks(ids.len()))
+                    {
+                        let others = ids.iter().copied().zip(products.iter().copied());
+                        near.extend(others.filter(|&(id, product)| product >= least && id != name));
+                        *near = largest(std::mem::take(near), n);
+                    }
+                }
+                names.iter().copied().zip(near)
+            })
+            .collect()
+    }
 }
 
 /// The `n` with the largest numbers, the largest first, of equal ones that with the smaller name.
@@ -109,12 +138,13 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// Products of the passages of two recordings: row-major [a, b].
-pub fn products(a: &Passages, b: &Passages) -> Vec<f32> {
+/// Products of all rows of `a` with all rows of `b`, both row-major of that width: row-major [a, b].
+pub fn products(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
+    let columns = |rows: &'_ [f32]| rows.len() / width.max(1);
     // What is row-major here is column-major there, transposed.
-    let b_rows = DMatrixView::from_slice(b.vectors(), b.width(), b.len()).transpose();
-    let a_columns = DMatrixView::from_slice(a.vectors(), a.width(), a.len());
-    (b_rows * a_columns).as_slice().to_vec()
+    let b_rows = DMatrixView::from_slice(b, width, columns(b)).transpose();
+    let a_columns = DMatrixView::from_slice(a, width, columns(a));
+    (b_rows * a_columns).data.into()
 }
 
 #[cfg(test)]
@@ -125,14 +155,10 @@ mod tests {
 
     #[test]
     fn products_are_those_of_rows() {
-        let passages = |rows: &[[f32; 3]]| {
-            let starts = (0..rows.len()).map(|i| i as f64).collect();
-            Passages::from_parts(3, starts, rows.concat()).unwrap()
-        };
-        let a = passages(&[[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]);
-        let b = passages(&[[1.0, 0.0, 0.0], [0.0, 5.0, 0.0], [1.0, 1.0, 1.0]]);
-        assert_eq!(products(&a, &b), [1.0, 10.0, 6.0, 0.0, 5.0, 1.0]);
-        assert_eq!(products(&a, &Passages::new(3)), []);
+        let a = [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]].concat();
+        let b = [[1.0, 0.0, 0.0], [0.0, 5.0, 0.0], [1.0, 1.0, 1.0]].concat();
+        assert_eq!(products(&a, &b, 3), [1.0, 10.0, 6.0, 0.0, 5.0, 1.0]);
+        assert_eq!(products(&a, &[], 3), []);
     }
 
     proptest! {
@@ -153,6 +179,14 @@ mod tests {
             expected.sort_by(|a, b| b.total_cmp(a));
             let found = tracks.nearest(&query, n);
             prop_assert_eq!(found.len(), n.min(rows.len()));
+            for (name, near) in tracks.nearest_of_each(n, -1e9) {
+                let alone = tracks.nearest(&rows[name as usize], n.saturating_add(1));
+                let alone = alone.into_iter().filter(|(id, _)| *id != name).take(n);
+                prop_assert_eq!(near.len(), n.min(rows.len() - 1));
+                for (together, alone) in near.iter().zip(alone) {
+                    prop_assert!((together.1 - alone.1).abs() < 1e-5);
+                }
+            }
             for ((id, product), expected) in found.iter().zip(expected) {
                 prop_assert!((f64::from(*product) - expected).abs() < 1e-5);
                 prop_assert!((exact(&rows[*id as usize]) - expected).abs() < 1e-5);

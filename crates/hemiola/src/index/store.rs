@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OpenFlags, OptionalExtension};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::files::{ContentHash, FileState, IndexedFile, Stamp, Track};
 use super::passages::{Embedding, Passages};
 use super::schema::{
-    ModelIdentity, begin, check_model, connect, create, floats, forget_nameless, insert, is_empty, name_file, read_model, unname,
+    ModelIdentity, begin, check_model, connect, create, floats, forget_nameless, insert, is_empty,
+    name_file, read_model, unname,
 };
 use super::similarity::TrackVectors;
 use super::{TrackId, fault, paths};
@@ -113,7 +113,10 @@ impl Index {
     pub fn counts(&self) -> Result<(usize, usize)> {
         let sql = "SELECT (SELECT count(*) FROM track), (SELECT count(*) FROM file)";
         let counts = |row: &rusqlite::Row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-        let (tracks, files) = self.connection.query_row(sql, [], counts).map_err(self.fail())?;
+        let (tracks, files) = self
+            .connection
+            .query_row(sql, [], counts)
+            .map_err(self.fail())?;
         Ok((tracks as usize, files as usize))
     }
 
@@ -171,7 +174,8 @@ impl Index {
     pub fn passages(&self, track: TrackId) -> Result<Passages> {
         let sql = "SELECT starts_s, vectors FROM passages WHERE track = ?1";
         let mut statement = self.connection.prepare_cached(sql).map_err(self.fail())?;
-        let blobs = |row: &rusqlite::Row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+        let blobs =
+            |row: &rusqlite::Row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
         let found = statement.query_row([track], blobs).optional();
         let Some((starts, vectors)) = found.map_err(self.fail())? else {
             return Ok(Passages::new(self.model.width));
@@ -314,9 +318,8 @@ impl Index {
     fn key(&self, file: &Path) -> Result<Vec<u8>> {
         let file = fs::canonicalize(file).map_err(|e| Error::io(file, e))?;
         let kept = file.strip_prefix(&self.root).unwrap_or(&file);
-        paths::to_bytes(kept).ok_or_else(|| {
-            Error::input(&file, "the name of this file is not Unicode; rename it")
-        })
+        paths::to_bytes(kept)
+            .ok_or_else(|| Error::input(&file, "the name of this file is not Unicode; rename it"))
     }
 
     fn shown(&self, key: &[u8]) -> PathBuf {

@@ -239,7 +239,13 @@ impl<'a> Hearing<'a> {
         }
         let waiting = std::mem::take(&mut self.waiting);
         let (starts, samples): (Vec<usize>, Vec<Vec<f32>>) = waiting.into_iter().unzip();
-        let Embedder { model, task, extractor, device, .. } = self.embedder;
+        let Embedder {
+            model,
+            task,
+            extractor,
+            device,
+            ..
+        } = self.embedder;
         let spectrograms = Spectrograms::of_each(&samples, extractor);
         let vectors = model.embed(spectrograms.to_tensor(device)); // [passages, width]
         let mut vectors: Vec<f32> = vectors.into_data().iter().collect();
