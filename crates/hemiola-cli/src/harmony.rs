@@ -1,11 +1,10 @@
 //! `hemiola harmony`: the Roman numerals and keys of chords.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use hemiola::audio::AudioStream;
-use hemiola::formats::{read_chords, write_atomically};
+use hemiola::formats::read_chords;
 use hemiola::midi::Score;
 use hemiola::music::chord::{ChordLabel, Vocabulary};
 use hemiola::music::key::Key;
@@ -14,7 +13,7 @@ use hemiola::tasks::harmony::Harmony;
 use serde_json::json;
 
 use crate::inputs::is_midi;
-use crate::{Outcome, models, wrong_use};
+use crate::{Outcome, models, outputs, wrong_use};
 
 /// Frames a second at which the notes of a MIDI file are read for their chords.
 const MIDI_FPS: f64 = 20.0;
@@ -78,13 +77,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         HarmonyFormat::Txt => text(&progression, &harmony).into_bytes(),
         HarmonyFormat::Json => json_of(args, &progression, &harmony)?,
     };
-    match &args.output {
-        Some(path) if path != Path::new("-") => {
-            crate::outputs::make_parent(path)?;
-            write_atomically(path, |file| file.write_all(&bytes))?;
-        }
-        _ => std::io::stdout().lock().write_all(&bytes)?,
-    }
+    outputs::write_one(args.output.as_deref(), &bytes)?;
     Ok(Outcome::Done)
 }
 

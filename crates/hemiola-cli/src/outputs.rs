@@ -140,15 +140,15 @@ impl<F: Format> Target<F> {
 }
 
 /// Writes one result to a file, or to standard output where none or `-` is named.
-pub fn write_text(output: Option<&Path>, text: &str) -> Result<()> {
+pub fn write_one(output: Option<&Path>, bytes: &[u8]) -> Result<()> {
     match output {
         Some(path) if path != Path::new("-") => {
             make_parent(path)?;
-            write_atomically(path, |file| file.write_all(text.as_bytes()))?;
+            write_atomically(path, |file| file.write_all(bytes))?;
         }
         _ => {
             let mut out = std::io::stdout().lock();
-            out.write_all(text.as_bytes())?;
+            out.write_all(bytes)?;
             out.flush()?;
         }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use hemiola::index::{FileState, Index, IndexedFile, Track};
 
-use crate::{Outcome, models, wrong_use};
+use crate::{Outcome, models, outputs, wrong_use};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         (None, Some(_)) => duplicates::run(args, &index)?,
         (None, None) => map::run(args, &index)?,
     };
-    crate::outputs::write_text(args.output.as_deref(), &text)?;
+    outputs::write_one(args.output.as_deref(), text.as_bytes())?;
     Ok(Outcome::Done)
 }
 

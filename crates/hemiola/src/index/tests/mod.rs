@@ -31,7 +31,8 @@ fn listen(piece: f64, style: f64, from_s: f64, to_s: f64) -> Embedding {
     let mut passages = Passages::new(WIDTH);
     let number = |k: usize, start_s: f64| {
         let omega = 0.05 + 0.03 * (k as f64) + 0.001 * piece;
-        let phase = piece * (k as f64 + 1.7);
+        // Nothing that another time would make of another piece's.
+        let phase = 100.0 * (12.9898 * piece + 78.233 * k as f64).sin();
         let end_s = start_s + 2.0 * HOP_S;
         let mean = ((omega * start_s + phase).cos() - (omega * end_s + phase).cos())
             / (2.0 * HOP_S * omega);
