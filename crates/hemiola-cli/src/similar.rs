@@ -35,15 +35,10 @@ pub struct Args {
     /// List what is there more than once: encoded anew, trimmed, louder
     #[arg(long, value_name = "INDEX", num_args = 0..=1, conflicts_with = "query")]
     duplicates: Option<Option<PathBuf>>,
-    /// How much of what they have duplicates must share, at one offset: 1 is all, 0 what any two passages of the index have in
-    /// common
-    #[arg(
-        long,
-        default_value = "0.9",
-        value_name = "SHARE",
-        requires = "duplicates"
-    )]
-    agreement: f64,
+    /// How much duplicates must agree at one offset: 1 is the same sound, 0 what their passages have in common at any offset
+    /// [default: 0.8]
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["query", "map"])]
+    agreement: Option<f64>,
     /// Print JSON
     #[arg(long)]
     json: bool,

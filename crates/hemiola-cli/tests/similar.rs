@@ -289,7 +289,17 @@ fn broken_silent_and_short_recordings() {
     write_wav(music.join("nothing.wav"), &[], 1, RATE, WavFormat::Int16).unwrap();
     let mut samples = tones(&melody(1), 1.0, RATE);
     samples[4000] = f32::NAN;
-    write_wav(music.join("nan.wav"), &samples, 1, RATE, WavFormat::Float32).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(music.join("nan.wav"), spec).unwrap();
+    samples
+        .iter()
+        .for_each(|&s| writer.write_sample(s).unwrap());
+    writer.finalize().unwrap();
     let ran = embed(&at, &["music", "missing.wav"]);
     assert_eq!(ran.code, 1);
     for words in [
@@ -311,7 +321,7 @@ fn broken_silent_and_short_recordings() {
     );
     write_wav(
         at.path().join("short.wav"),
-        &samples[..1000],
+        &samples[2000..3000],
         1,
         RATE,
         WavFormat::Int16,
@@ -554,6 +564,7 @@ fn wrong_use() {
         &["similar", "a.wav", "--duplicates", "a.hml"],
         &["similar", "--map", "--duplicates", "--in", "a.hml"],
         &["similar", "a.wav", "--in", "a.hml", "--agreement", "0.5"],
+        &["similar", "--map", "a.hml", "--agreement", "0.5"],
         &["embed", "a.wav"],
     ] {
         assert_eq!(hemiola(at.path(), arguments).code, 2, "{arguments:?}");

@@ -34,7 +34,7 @@ struct Row {
     duration_s: f64,
     /// What is at t seconds in this recording is at t + this in the first.
     offset_s: f64,
-    /// 1 for the same sound, 0 for what two passages of the index have in common on average.
+    /// At this offset: 1 for the same sound, 0 for what passages of the two have in common at any offset.
     agreement: f64,
     /// Whether a file above has the same bytes.
     same_bytes: bool,
@@ -43,16 +43,15 @@ struct Row {
 }
 
 pub fn run(args: &Args, index: &Index) -> Result<String> {
-    if !(args.agreement > 0.0 && args.agreement <= 1.0) {
-        return Err(wrong_use(format!(
-            "--agreement {}: expected more than 0 and at most 1",
-            args.agreement
-        )));
+    let mut config = DuplicateConfig::default();
+    if let Some(agreement) = args.agreement {
+        if !(agreement > 0.0 && agreement <= 1.0) {
+            return Err(wrong_use(format!(
+                "--agreement {agreement}: expected more than 0 and at most 1"
+            )));
+        }
+        config.agreement = agreement;
     }
-    let config = DuplicateConfig {
-        agreement: args.agreement,
-        ..DuplicateConfig::default()
-    };
     let tracks: BTreeMap<TrackId, Track> = index
         .tracks()?
         .into_iter()

@@ -14,8 +14,8 @@ const MOST_SLOTS: usize = 1_000_000;
 pub struct Alignment {
     /// What is at t seconds in the second is at t + this in the first.
     pub offset_s: f64,
-    /// The mean agreement of the passages that meet: 1 where they are the same, 0 where they are as far apart as passages of
-    /// the library are on average.
+    /// How much the passages that meet agree on average: 1 where they are the same, 0 where they are as far apart as passages of
+    /// the two that do not meet.
     pub agreement: f64,
 }
 
@@ -61,6 +61,7 @@ impl<'a> Grid<'a> {
 pub fn align(a: &Grid, b: &Grid, hop_s: f64, spread: f64) -> Option<Alignment> {
     let width = a.passages.width();
     let products = products(a.passages.vectors(), b.passages.vectors(), width);
+    let scale = scale(&products, spread);
     let least = a.n_filled.min(b.n_filled).div_ceil(2).max(1);
     let (n_a, n_b) = (a.slots.len() as isize, b.slots.len() as isize);
     let mut best: Option<Alignment> = None;
@@ -72,7 +73,7 @@ pub fn align(a: &Grid, b: &Grid, hop_s: f64, spread: f64) -> Option<Alignment> {
             for slot in lag.max(0)..n_a.min(n_b + lag) {
                 let between = (a.slots[slot as usize], (slot - lag) as usize, fraction);
                 if let Some(cosine) = meet(&products, b, between) {
-                    sum += 1.0 - 2.0 * (1.0 - f64::from(cosine)) / spread;
+                    sum += 1.0 - 2.0 * (1.0 - f64::from(cosine)) / scale;
                     met += 1;
                 }
             }
@@ -87,6 +88,16 @@ pub fn align(a: &Grid, b: &Grid, hop_s: f64, spread: f64) -> Option<Alignment> {
     }
     best
 }
+
+/// The squared distance that counts as no agreement: the mean between all passages of the one and all of the other, for two pieces
+/// of one style are near one another wherever they meet; at most that of the library.
+fn scale(products: &[f32], spread: f64) -> f64 {
+    let mean = products.iter().map(|&p| f64::from(p)).sum::<f64>() / products.len().max(1) as f64;
+    (2.0 * (1.0 - mean)).clamp(LEAST_SCALE * spread, spread)
+}
+
+/// Of the spread of a library: what is nearer than this on average, such as one long tone, differs by its encoding alone.
+const LEAST_SCALE: f64 = 0.05;
 
 /// The cosine of a passage of the first and what lies a fraction of a hop behind a slot of the second.
 fn meet(
