@@ -1,12 +1,12 @@
 //! `hemiola harmony`: the Roman numerals and keys of chords.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use hemiola::audio::AudioStream;
-use hemiola::formats::{read_chords, write_atomically};
+use hemiola::formats::read_chords;
 use hemiola::midi::Score;
 use hemiola::models::chord_gnn::Messages;
 use hemiola::music::chord::{ChordLabel, Vocabulary};
@@ -18,7 +18,7 @@ use hemiola::tasks::harmony::Harmony;
 use serde_json::json;
 
 use crate::inputs::is_midi;
-use crate::{Outcome, models, wrong_use};
+use crate::{Outcome, models, outputs, wrong_use};
 
 /// Frames a second at which the notes of a MIDI file are read for their chords.
 const MIDI_FPS: f64 = 20.0;
@@ -99,13 +99,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         HarmonyFormat::Svg => picture()?.to_svg().into_bytes(),
         HarmonyFormat::Png => picture()?.to_png(PNG_SCALE)?,
     };
-    match &args.output {
-        Some(path) if path != Path::new("-") => {
-            crate::outputs::make_parent(path)?;
-            write_atomically(path, |file| file.write_all(&bytes))?;
-        }
-        _ => std::io::stdout().lock().write_all(&bytes)?,
-    }
+    outputs::write_one(args.output.as_deref(), &bytes)?;
     Ok(Outcome::Done)
 }
 

@@ -6,6 +6,7 @@ mod batch;
 mod chords;
 mod chroma;
 mod data;
+mod embed;
 mod evaluate;
 mod features;
 mod finetune;
@@ -23,6 +24,7 @@ mod passages;
 mod perform;
 mod progress;
 mod sampling;
+mod similar;
 mod tag;
 mod train;
 mod transcribe;
@@ -66,6 +68,10 @@ enum Verb {
     Key(key::Args),
     /// Hear a microphone, a pipe or a recording as it goes by: pitch classes and level, live or as JSON lines
     Listen(listen::Args),
+    /// Put recordings into an index of what they sound like
+    Embed(embed::Args),
+    /// Find recordings that sound like one, what is there twice, or draw a map of all, from an index
+    Similar(similar::Args),
     /// Make music from nothing (MIDI)
     Generate(perform::GenerateArgs),
     /// Go on where a MIDI file ends
@@ -109,6 +115,8 @@ fn main() -> ExitCode {
         Verb::Key(args) => key::run(&args),
         Verb::Harmony(args) => harmony::run(&args),
         Verb::Listen(args) => listen::run(&args),
+        Verb::Embed(args) => embed::run(&args),
+        Verb::Similar(args) => similar::run(&args),
         Verb::Generate(args) => perform::generate(&args),
         Verb::Continue(args) => perform::go_on(&args),
         Verb::Infill(args) => infill::run(&args),

@@ -139,6 +139,22 @@ impl<F: Format> Target<F> {
     }
 }
 
+/// Writes one result to a file, or to standard output where none or `-` is named.
+pub fn write_one(output: Option<&Path>, bytes: &[u8]) -> Result<()> {
+    match output {
+        Some(path) if path != Path::new("-") => {
+            make_parent(path)?;
+            write_atomically(path, |file| file.write_all(bytes))?;
+        }
+        _ => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes)?;
+            out.flush()?;
+        }
+    }
+    Ok(())
+}
+
 pub fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("{}: cannot make this folder", folder.display()))

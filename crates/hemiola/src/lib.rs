@@ -6,7 +6,7 @@
 //! - [`midi`], [`formats`]: notation in and out; [`tokens`]: music as event sequences
 //! - [`audio`]: decode, resample, write, render; [`features`]: spectra of audio; [`augment`]: variations of audio
 //! - [`datasets`]: music to learn from; [`evaluation`]: metrics equal to mir_eval
-//! - [`plot`]: pictures of notes and matrices
+//! - [`plot`]: pictures of notes and matrices; [`index`]: libraries of recordings as vectors
 //! - `nn`, `models`, `checkpoint`, `training`, `tasks` (feature `neural`): networks and what they are for
 
 pub mod audio;
@@ -16,6 +16,7 @@ pub mod error;
 pub mod evaluation;
 pub mod features;
 pub mod formats;
+pub mod index;
 pub mod midi;
 pub mod music;
 pub mod nn;

@@ -75,6 +75,9 @@ impl Pooled {
     }
 }
 
+/// The root mean square below which nothing is heard: −70 dB of full scale.
+pub(crate) const SILENCE: f64 = 3.162_277_660_168_379_5e-4;
+
 /// The root mean square of samples.
 pub(crate) fn level(samples: &[f32]) -> f64 {
     let power = samples.iter().map(|&s| f64::from(s) * f64::from(s));

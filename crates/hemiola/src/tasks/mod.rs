@@ -18,3 +18,4 @@ pub mod sampling;
 pub(crate) mod spectrograms;
 pub mod tag;
 pub mod transcribe;
+pub(crate) mod windows;

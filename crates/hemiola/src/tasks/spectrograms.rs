@@ -79,6 +79,11 @@ impl Spectrograms {
         self.values.chunks_exact_mut(self.shape[1] * self.shape[2])
     }
 
+    /// [batch, bins, time]
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
     pub fn n_bins(&self) -> usize {
         self.shape[1]
     }

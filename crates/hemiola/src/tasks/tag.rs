@@ -6,8 +6,11 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::Serialize;
 
-use super::classify::{ClassifierConfig, ClassifierSizes, Judgement, Pooled, Target, level};
+use super::classify::{
+    ClassifierConfig, ClassifierSizes, Judgement, Pooled, SILENCE, Target, level,
+};
 use super::spectrograms::Spectrograms;
+use super::windows::Windows;
 use crate::audio::AudioStream;
 use crate::checkpoint::{Architecture, CheckpointFiles};
 use crate::error::{Error, Result};
@@ -15,8 +18,6 @@ use crate::features::FrontEnd;
 use crate::models::harmonic_cnn::{HarmonicCnn, HarmonicCnnConfig};
 use crate::models::music_cnn::{MusicCnn, MusicCnnConfig};
 
-/// Windows whose root mean square is below this have no label: −70 dB of full scale.
-const SILENCE: f64 = 3.162_277_660_168_379_5e-4;
 /// Windows judged at once.
 const BATCH: usize = 8;
 
@@ -244,46 +245,37 @@ impl Tagger {
     /// # Errors
     /// When the stream cannot be decoded.
     pub fn tag(&self, stream: &mut AudioStream, mut progress: impl FnMut(f64)) -> Result<Tagging> {
-        let mut windows = Windows::new(self);
+        let mut hearing = Hearing::new(self);
         while let Some(block) = stream.next_block()? {
-            windows.push(block);
-            progress(windows.seconds(windows.n_samples));
+            hearing.push(block);
+            progress(hearing.seconds(hearing.windows.n_samples()));
         }
-        Ok(windows.finish())
+        Ok(hearing.finish())
     }
 
     /// The labels of samples at [`Self::sample_rate`].
     pub fn tag_samples(&self, samples: &[f32]) -> Tagging {
-        let mut windows = Windows::new(self);
-        windows.push(samples);
-        windows.finish()
+        let mut hearing = Hearing::new(self);
+        hearing.push(samples);
+        hearing.finish()
     }
 }
 
-/// Samples on their way through the model.
-struct Windows<'a> {
+/// Windows on their way through the model.
+struct Hearing<'a> {
     tagger: &'a Tagger,
-    /// The samples from `first` on that later windows need.
-    held: Vec<f32>,
-    first: usize,
-    /// Samples so far.
-    n_samples: usize,
-    /// Where the next window begins.
-    next: usize,
+    windows: Windows,
     /// Windows that are not judged yet.
     waiting: Vec<(usize, Vec<f32>)>,
     judged: Vec<WindowTags>,
     pooled: Pooled,
 }
 
-impl<'a> Windows<'a> {
+impl<'a> Hearing<'a> {
     fn new(tagger: &'a Tagger) -> Self {
         Self {
             tagger,
-            held: Vec::new(),
-            first: 0,
-            n_samples: 0,
-            next: 0,
+            windows: Windows::new(tagger.window, tagger.step),
             waiting: Vec::new(),
             judged: Vec::new(),
             pooled: Pooled::new(tagger.labels.len()),
@@ -295,30 +287,15 @@ impl<'a> Windows<'a> {
     }
 
     fn push(&mut self, samples: &[f32]) {
-        let window = self.tagger.window;
         // In pieces, so that a long recording given at once is not held twice.
-        for piece in samples.chunks(window) {
-            self.held.extend_from_slice(piece);
-            self.n_samples += piece.len();
-            while self.next + window <= self.n_samples {
-                self.take(self.next);
-                self.next += self.tagger.step;
+        for piece in samples.chunks(self.tagger.window) {
+            self.windows.push(piece);
+            while let Some(window) = self.windows.take() {
+                self.waiting.push(window);
+                if self.waiting.len() == BATCH {
+                    self.judge();
+                }
             }
-            // The last window may begin anywhere in what a window before the end holds.
-            let needed = self.next.min(self.n_samples.saturating_sub(window));
-            if needed > self.first + window {
-                self.held.drain(..needed - self.first);
-                self.first = needed;
-            }
-        }
-    }
-
-    fn take(&mut self, start: usize) {
-        let from = start - self.first;
-        let samples = self.held[from..from + self.tagger.window].to_vec();
-        self.waiting.push((start, samples));
-        if self.waiting.len() == BATCH {
-            self.judge();
         }
     }
 
@@ -346,7 +323,7 @@ impl<'a> Windows<'a> {
                 let scores = scores.iter().map(|&score| f64::from(score));
                 self.pooled.add(scores, level);
             }
-            let end = (start + self.tagger.window).min(self.n_samples);
+            let end = (start + self.tagger.window).min(self.windows.n_samples());
             self.judged.push(WindowTags {
                 start_s: self.seconds(start),
                 end_s: self.seconds(end),
@@ -357,18 +334,10 @@ impl<'a> Windows<'a> {
     }
 
     fn finish(mut self) -> Tagging {
-        let window = self.tagger.window;
-        let n = self.n_samples;
-        if n > 0 && n < window {
-            let round = self.held.iter().cycle();
-            self.waiting
-                .push((0, round.take(window).copied().collect()));
-        } else if n > 0 && self.next + window > n && self.next + window - self.tagger.step < n {
-            self.take(n - window);
-        }
+        self.waiting.extend(self.windows.last());
         self.judge();
         Tagging {
-            duration_s: self.seconds(n),
+            duration_s: self.seconds(self.windows.n_samples()),
             scores: self.pooled.mean(),
             windows: self.judged,
             labels: self.tagger.labels.clone(),

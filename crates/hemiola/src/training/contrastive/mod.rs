@@ -135,6 +135,7 @@ impl ModelRecipe for ContrastiveRecipe {
             task: EmbedderConfig {
                 clip_s: self.data.clip_s,
                 features: self.features.clone(),
+                ..EmbedderConfig::default()
             },
             card: self.card.clone(),
             score: Score {
