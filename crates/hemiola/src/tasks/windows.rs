@@ -74,3 +74,30 @@ impl Windows {
         self.held[from..from + self.window].to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_any_size_make_the_same_windows_and_few_samples_are_held() {
+        let samples: Vec<f32> = (0..437).map(|i| i as f32).collect();
+        for size in [1, 3, 10] {
+            let mut windows = Windows::new(10, 5);
+            let (mut found, mut most) = (Vec::new(), 0);
+            for block in samples.chunks(size) {
+                windows.push(block);
+                most = most.max(windows.held.len());
+                found.extend(std::iter::from_fn(|| windows.take()));
+            }
+            found.extend(windows.last());
+            let starts: Vec<usize> = found.iter().map(|(start, _)| *start).collect();
+            let expected: Vec<usize> = (0..=425).step_by(5).chain([427]).collect();
+            assert_eq!(starts, expected, "{size}");
+            for (start, window) in &found {
+                assert_eq!(window[..], samples[*start..start + 10], "{size}");
+            }
+            assert!(most <= 60, "{most} samples were held");
+        }
+    }
+}

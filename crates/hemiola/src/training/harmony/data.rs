@@ -31,9 +31,9 @@ pub struct HarmonyData {
     /// Chords of an excerpt to learn from, at most.
     #[serde(default = "excerpt_length")]
     pub max_chords: usize,
-    /// How often all chords of an excerpt are exchanged for chords that other pieces of its source have in keys of the same mode; of the
-    /// others, any share up to all is. The less a chord's neighbours can be relied on, the more is learned of the chord
-    /// itself. 0 for no exchange at all.
+    /// How often all chords of an excerpt are exchanged for chords that other pieces of its source have in keys of the
+    /// same mode; of the others, any share up to all is. The less a chord's neighbours can be relied on, the more is
+    /// learned of the chord itself. 0 for no exchange at all.
     #[serde(default)]
     pub exchanged: f64,
     /// Whether excerpts are moved to any of the twelve keys by chance: of use where the model is asked once for all keys.
