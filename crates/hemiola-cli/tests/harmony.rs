@@ -68,7 +68,7 @@ fn files_keep_their_times_and_json_says_the_same() {
 fn json_has_the_graph_that_the_network_reads() {
     let at = folder();
     let ran = harmony(&at, &["C F C N", "--format", "json"]).succeeded();
-    let json: serde_json::Value = serde_json::from_str(&ran.text()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(ran.text()).unwrap();
     let edges = json["edges"].as_array().unwrap();
     let there = |source: usize, target: usize, kind: &str| {
         edges.iter().any(|edge| {

@@ -162,10 +162,8 @@ fn heavier_edges_are_wider() {
         .children()
         .find(|node| node.has_tag_name("svg"));
     let width = |colour: &str| {
-        let paths = row.unwrap().children();
-        let path = paths
-            .filter(|path| path.attribute("stroke") == Some(colour))
-            .last();
+        let mut paths = row.unwrap().children();
+        let path = paths.rfind(|path| path.attribute("stroke") == Some(colour));
         number(path.unwrap(), "stroke-width")
     };
     assert!(width("#d55e00") > 2.0 * width("#0072b2"));
