@@ -1,5 +1,6 @@
 //! Plain musical types that every other module speaks.
 
+mod beat;
 pub mod chord;
 pub mod chord_graph;
 mod chroma;
@@ -14,6 +15,7 @@ pub mod roman;
 mod segment;
 mod sounding;
 
+pub use beat::{Beat, BeatTrack};
 pub use chroma::{Chroma, PITCH_CLASS_NAMES};
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
 pub use note_name::{Letter, NoteName};
