@@ -8,6 +8,8 @@ mod masked;
 mod pairing;
 mod phrases;
 mod pieces;
+mod probe;
+mod similar;
 mod table;
 mod tags;
 
@@ -70,6 +72,10 @@ enum Task {
     Tags(tags::Args),
     /// A model of chroma on recordings with notes: average precision
     Chroma(chroma::Args),
+    /// Vectors of recordings: how often one half of a recording finds the other among all
+    Similar(similar::Args),
+    /// Vectors of recordings: what a linear model learns of labels from a few clips
+    Probe(probe::Args),
 }
 
 #[derive(clap::Args)]
@@ -113,6 +119,8 @@ pub fn run(args: Args) -> Result<Outcome> {
         Task::Harmony(args) => harmony::run(&args),
         Task::Tags(args) => tags::run(&args),
         Task::Chroma(args) => chroma::run(&args),
+        Task::Similar(args) => similar::run(&args),
+        Task::Probe(args) => probe::run(&args),
         Task::Phrases(args) => phrases::run(&args),
         Task::Onset(files) => evaluate(&files, &ONSETS, ONSET_GROUPS, &|reference, estimate| {
             let (reference, estimate) = (

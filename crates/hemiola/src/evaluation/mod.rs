@@ -13,6 +13,8 @@ mod matching;
 pub mod multipitch;
 pub mod ngram;
 pub mod onset;
+pub mod probe;
+pub mod retrieval;
 pub mod segment;
 pub mod transcription;
 pub mod transcription_velocity;

@@ -16,7 +16,7 @@ use crate::checkpoint::CheckpointFiles;
 use crate::error::{Error, Result};
 use crate::features::{FrontEnd, Mel, MelConfig};
 use crate::index::{Embedding, ModelIdentity, Passages};
-use crate::models::contrastive::ContrastiveEncoder;
+use crate::models::contrastive::{ContrastiveEncoder, ContrastiveEncoderConfig};
 
 /// Passages heard at once.
 const BATCH: usize = 8;
@@ -56,6 +56,7 @@ pub struct Embedder {
     window: usize,
     step: usize,
     identity: ModelIdentity,
+    is_trained: bool,
     device: Device,
 }
 
@@ -73,7 +74,35 @@ impl Embedder {
     /// # Errors
     /// When the checkpoint is damaged, or no encoder of clips.
     pub fn of(files: &CheckpointFiles, name: &str, device: &Device) -> Result<Self> {
-        let (model, _, task): (ContrastiveEncoder, _, EmbedderConfig) = files.assemble(device)?;
+        let (model, _, task) = files.assemble(device)?;
+        Self::assemble(files, name, model, task)
+    }
+
+    /// A model of the same sizes and front end that has learned nothing, to compare with: its weights are drawn by `seed`.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn untrained(files: &CheckpointFiles, seed: u64, device: &Device) -> Result<Self> {
+        let (model, sizes, mut task): (ContrastiveEncoder, _, EmbedderConfig) =
+            files.assemble(device)?;
+        let device = &model.devices()[0];
+        device.seed(seed);
+        let sizes: ContrastiveEncoderConfig = sizes;
+        task.center.clear();
+        let drawn = sizes.init(device)?;
+        let embedder = Self::assemble(files, "untrained", drawn, task)?;
+        Ok(Self {
+            is_trained: false,
+            ..embedder
+        })
+    }
+
+    fn assemble(
+        files: &CheckpointFiles,
+        name: &str,
+        model: ContrastiveEncoder,
+        task: EmbedderConfig,
+    ) -> Result<Self> {
         let width = model.encoder().embedding_len();
         let fail = |error: Error| Error::checkpoint(&files.origin, error.to_string());
         let extractor = check(&model, &task).map_err(fail)?;
@@ -97,7 +126,13 @@ impl Embedder {
             extractor,
             window,
             step,
+            is_trained: true,
         })
+    }
+
+    /// False of [`Self::untrained`].
+    pub fn is_trained(&self) -> bool {
+        self.is_trained
     }
 
     /// What makes this model's vectors comparable.

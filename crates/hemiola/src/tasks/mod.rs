@@ -4,6 +4,7 @@ pub mod chords;
 pub mod chroma;
 pub mod classify;
 pub mod classify_events;
+pub mod descriptors;
 pub mod embed;
 pub mod features;
 pub mod harmony;

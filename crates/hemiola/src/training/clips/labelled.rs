@@ -341,6 +341,40 @@ fn explained(notes: &[String]) -> String {
 }
 
 /// All recordings with at least one label.
+/// A recording with one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledFile {
+    pub path: PathBuf,
+    /// Its path below the folder.
+    pub name: String,
+    pub label: String,
+}
+
+/// The recordings that have exactly one label, without reading them.
+///
+/// # Errors
+/// When the folder or the table cannot be read, or no recording has just one label.
+pub(in crate::training) fn labelled_files(reference: &Reference) -> Result<Vec<LabelledFile>> {
+    let mut notes = Vec::new();
+    let entries = list(&reference.root, reference.table.as_deref(), &mut notes)?;
+    let files = entries.into_iter().filter_map(|mut entry| {
+        let label = entry.labels.pop().filter(|_| entry.labels.is_empty())?;
+        Some(LabelledFile {
+            path: entry.path,
+            name: entry.name,
+            label,
+        })
+    });
+    let files: Vec<LabelledFile> = files.collect();
+    match files.is_empty() {
+        false => Ok(files),
+        true => Err(Error::input(
+            reference.table.as_ref().unwrap_or(&reference.root),
+            format!("no recording has exactly one label{}", explained(&notes)),
+        )),
+    }
+}
+
 fn list(root: &Path, table: Option<&Path>, notes: &mut Vec<String>) -> Result<Vec<Entry>> {
     check_folder(root)?;
     let table = table.map(Table::read).transpose()?;

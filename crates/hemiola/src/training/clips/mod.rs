@@ -18,8 +18,8 @@ use crate::features::FrontEnd;
 use crate::training::run::step_seed;
 
 pub(super) use folders::{audio_files, check_folder, decode, endings, first_of, name_below};
-pub use labelled::{LabelledClip, LabelledData, Reference};
-pub(super) use labelled::{LabelledClips, measured_by};
+pub use labelled::{LabelledClip, LabelledData, LabelledFile, Reference};
+pub(super) use labelled::{LabelledClips, labelled_files, measured_by};
 pub(super) use name_hash::hash;
 
 /// What is true of clips with and without labels.

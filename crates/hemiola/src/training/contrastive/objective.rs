@@ -1,12 +1,12 @@
 //! NT-Xent of two crops of each recording, and how well one half of a recording finds the other.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::gradient_cache::{cached_gradients, chunks_of_views};
+use crate::evaluation::retrieval::{ranks, recall};
 use crate::models::contrastive::{ContrastiveEncoder, nt_xent};
 use crate::tasks::spectrograms::Spectrograms;
 use crate::training::objective::{Loss, Objective};
@@ -133,49 +133,4 @@ fn rows(tensor: Tensor<2>) -> Vec<Vec<f64>> {
     let [_, width] = tensor.dims();
     let values: Vec<f64> = tensor.into_data().iter().collect();
     values.chunks(width).map(<[f64]>::to_vec).collect()
-}
-
-/// For each of `queries` the place, from 1, of the answer with its number among all `answers` by cosine similarity. One that
-/// shares a place with others has the last of theirs.
-fn ranks(queries: &[Vec<f64>], answers: &[Vec<f64>]) -> Vec<usize> {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let length = |a: &[f64]| dot(a, a).sqrt().max(f64::MIN_POSITIVE);
-    let lengths: Vec<f64> = answers.iter().map(|answer| length(answer)).collect();
-    // The length of the query is the same for all of its answers.
-    let similarity = |query: &[f64], i: usize| dot(query, &answers[i]) / lengths[i];
-    let rank = |(i, query): (usize, &Vec<f64>)| {
-        let own = similarity(query, i);
-        let others = (0..answers.len()).filter(|j| *j != i);
-        // What is no number comes before.
-        let is_before = |&j: &usize| similarity(query, j).partial_cmp(&own) != Some(Ordering::Less);
-        1 + others.filter(is_before).count()
-    };
-    queries.iter().enumerate().map(rank).collect()
-}
-
-/// The share of ranks up to `k`.
-fn recall(ranks: &[usize], k: usize) -> f64 {
-    ranks.iter().filter(|rank| **rank <= k).count() as f64 / ranks.len().max(1) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recall_counts_queries_whose_own_answer_is_among_the_nearest_in_angle() {
-        let answers = [vec![1.0, 0.0], vec![0.0, 9.0], vec![-1.0, -1.0]];
-        // The second is nearer in angle to the first answer, however long the others are.
-        let queries = [vec![5.0, 1.0], vec![3.0, 2.0], vec![-1.0, -2.0]];
-        let found = ranks(&queries, &answers);
-        assert_eq!(found, [1, 2, 1]);
-        assert!((recall(&found, 1) - 2.0 / 3.0).abs() < 1e-12);
-        assert_eq!(recall(&found, 2), 1.0);
-        // An encoder that says the same of everything finds nothing.
-        let same = vec![vec![1.0, 2.0]; 3];
-        assert_eq!(ranks(&same, &same), [3; 3]);
-        assert_eq!(ranks(&[vec![f64::NAN; 2]], &answers[..1]), [1]);
-        let nothing = [vec![f64::NAN; 2], vec![f64::NAN; 2]];
-        assert_eq!(ranks(&nothing, &answers[..2]), [2; 2]);
-    }
 }
