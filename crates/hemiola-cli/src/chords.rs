@@ -4,7 +4,7 @@ use anyhow::Result;
 use hemiola::audio::AudioStream;
 use hemiola::formats::{ChordFormat, ChordList, Recording};
 use hemiola::music::chord::Vocabulary;
-use hemiola::tasks::chords::ChordReader;
+use hemiola::tasks::chords::{ChordReader, spell_by_key};
 use hemiola::tasks::chroma::ChromaExtractor;
 use hemiola::tasks::key::keys_of_chroma;
 
@@ -107,12 +107,9 @@ impl Listener for Chords {
     fn listen(&self, stream: &mut AudioStream, progress: &mut dyn FnMut(f64)) -> Result<ChordList> {
         let chroma = self.extractor.extract(stream, progress)?;
         let mut chords = self.reader.read(&chroma, self.vocabulary)?;
-        // Names of roots follow the key; what has no pitch has no key, and no roots either.
-        if let Ok(keys) = keys_of_chroma(&chroma) {
-            for chord in &mut chords {
-                chord.label = keys[0].key.spell_label(&chord.label);
-            }
-        }
+        // What has no pitch has no key, and no roots either.
+        let keys = keys_of_chroma(&chroma).unwrap_or_default();
+        spell_by_key(&mut chords, keys.first().map(|fit| fit.key));
         Ok(ChordList {
             model: Some(self.model.clone()),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),

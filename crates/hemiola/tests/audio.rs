@@ -7,7 +7,9 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use hemiola::audio::{AudioStream, Resampler, Source, WavFormat, read_mono, resample, write_wav};
+use hemiola::audio::{
+    AudioStream, Resampler, SharedReading, Source, WavFormat, read_mono, resample, write_wav,
+};
 use proptest::prelude::*;
 use support::shared;
 
@@ -504,4 +506,53 @@ fn ogg_vorbis_is_decoded_as_ffmpeg_does_also_when_chained() {
         samples[middle..][..1_000]
     );
     assert_eq!(warnings, Vec::<String>::new());
+}
+
+#[test]
+fn one_reading_gives_each_listener_what_it_would_have_read_alone() {
+    let folder = folder();
+    let samples = sine(440.0, 44_100, 200_001);
+    let path = folder.path().join("a.wav");
+    write_wav(&path, &samples, 1, 44_100, WavFormat::Float32).unwrap();
+    let mut reading = SharedReading::open(&Source::from(&path)).unwrap();
+    let rates = [16_000, 44_100, 22_050, 16_000];
+    let streams = rates.map(|rate| reading.listen(rate).unwrap());
+    // One that goes away holds nobody up.
+    drop(reading.listen(8_000).unwrap());
+    let (read, heard) = std::thread::scope(|scope| {
+        let threads = streams.map(|stream| scope.spawn(|| collect(stream).0));
+        let read = reading.read(|_| ()).unwrap();
+        (read, threads.map(|thread| thread.join().unwrap()))
+    });
+    assert_eq!((read.sample_rate, read.channels), (44_100, 1));
+    assert!((read.duration_s - 200_001.0 / 44_100.0).abs() < 1e-9);
+    for (rate, heard) in rates.into_iter().zip(heard) {
+        assert!(heard == read_mono(&path, rate).unwrap(), "{rate}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_shared_reading_reaches_reader_and_listeners() {
+    let folder = folder();
+    let mut samples = vec![0.1f32; 300_000];
+    samples[250_000] = f32::NAN;
+    let data: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    let path = file(&folder, "nan.wav", &wav_bytes(3, 1, 44_100, 32, &data));
+    let mut reading = SharedReading::open(&Source::from(&path)).unwrap();
+    let mut stream = reading.listen(16_000).unwrap();
+    let (read, heard) = std::thread::scope(|scope| {
+        let heard = scope.spawn(move || {
+            loop {
+                match stream.next_block() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(error) => return Some(error.to_string()),
+                }
+            }
+        });
+        let read = reading.read(|_| ()).unwrap_err().to_string();
+        (read, heard.join().unwrap())
+    });
+    assert!(read.contains("NaN"), "{read}");
+    assert!(heard.is_some_and(|fault| fault.contains("NaN")));
 }

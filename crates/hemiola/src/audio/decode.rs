@@ -1,4 +1,4 @@
-//! Recordings of any format as a stream of mono blocks at one sample rate, in constant memory.
+//! Recordings of any format, decoded packet by packet.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -32,12 +32,9 @@ const MAX_PADDING: usize = 4096 + 1152;
 /// A stream that ends this much before what its container states is called truncated, in seconds. Containers round, and encoders pad.
 const TRUNCATION_TOLERANCE_S: f64 = 0.1;
 
-/// A recording, decoded, mixed to mono (the mean of its channels) and resampled, as a stream of blocks.
-///
-/// Sample `n` of all that [`next_block`](Self::next_block) yields is the recording at `n / sample_rate` seconds: encoder delay is trimmed where the container states it,
-/// and damaged packets become silence, so that what follows keeps its time.
-pub struct AudioStream {
-    pub(super) name: PathBuf,
+/// A container on its way to mono blocks; see [`AudioStream`](super::AudioStream).
+pub(super) struct Decoder {
+    name: PathBuf,
     container: Box<dyn FormatReader>,
     codec: Codec,
     resampler: Resampler,
@@ -61,45 +58,21 @@ pub struct AudioStream {
     damage: Damage,
 }
 
-impl AudioStream {
-    /// Opens a file (or a named pipe) to be read at `sample_rate` Hz, and decodes its first block.
-    ///
-    /// Errors say whether the file is missing, empty, not audio, in a format that is not supported, or damaged beyond use.
-    pub fn open(path: impl AsRef<Path>, sample_rate: u32) -> Result<Self> {
-        Self::open_file(path.as_ref(), Some(sample_rate))
-    }
-
-    /// As [`open`](Self::open), at the rate of the recording.
-    pub fn open_at_source_rate(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_file(path.as_ref(), None)
-    }
-
-    fn open_file(path: &Path, sample_rate: Option<u32>) -> Result<Self> {
+impl Decoder {
+    pub fn open_file(path: &Path, sample_rate: Option<u32>) -> Result<Self> {
         let start = |container| Self::start(path, container, sample_rate);
         open_file(path)
             .and_then(start)
             .or_else(|error| open_from_start(path).and_then(start).map_err(|_| error))
     }
 
-    /// Reads from something that cannot seek, such as standard input. `name` is what errors call it.
-    ///
-    /// M4A, MP4, AIFF and CAF may keep their index at the end; such a stream is first copied to a temporary file. All others are decoded as they arrive.
-    pub fn from_reader(
+    pub fn open_reader(
         reader: impl Read + Send + Sync + 'static,
         name: &str,
-        sample_rate: u32,
+        sample_rate: Option<u32>,
     ) -> Result<Self> {
         let name = Path::new(name);
-        Self::start(name, open_stream(name, reader)?, Some(sample_rate))
-    }
-
-    /// As [`from_reader`](Self::from_reader), at the rate of the recording.
-    pub fn from_reader_at_source_rate(
-        reader: impl Read + Send + Sync + 'static,
-        name: &str,
-    ) -> Result<Self> {
-        let name = Path::new(name);
-        Self::start(name, open_stream(name, reader)?, None)
+        Self::start(name, open_stream(name, reader)?, sample_rate)
     }
 
     /// Without a rate, that of the recording.
@@ -139,12 +112,14 @@ impl AudioStream {
         Ok(stream)
     }
 
-    /// The rate of what [`next_block`](Self::next_block) yields, in Hz.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
     pub fn sample_rate(&self) -> u32 {
         self.sample_rate
     }
 
-    /// The rate of the recording, in Hz; in a chained stream that of the part being read.
     pub fn source_sample_rate(&self) -> u32 {
         self.source_sample_rate
     }
@@ -153,24 +128,18 @@ impl AudioStream {
         self.source_channels
     }
 
-    /// See [`Resampler::latency_s`].
     pub fn resampling_latency_s(&self) -> f64 {
         self.resampler.latency_s()
     }
 
-    /// The duration that the container states, for showing progress: the stream may turn out shorter or longer.
     pub fn duration_s(&self) -> Option<f64> {
         self.duration_s
     }
 
-    /// What was wrong with the recording so far though it could be read, in words for its owner: damaged packets, a missing end.
     pub fn warnings(&self) -> &[String] {
         &self.damage.warnings
     }
 
-    /// The next samples, never none; `None` at the end.
-    ///
-    /// A sample that is not a finite number is an error, as is a stream that states audio of which nothing can be decoded. After an error the stream has ended.
     pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
         if !std::mem::take(&mut self.ready) && !self.advance()? {
             return Ok(None);
@@ -398,18 +367,4 @@ fn mix_to_mono(planes: &[Vec<f32>], mono: &mut Vec<f32>) {
     for sum in mono {
         *sum *= scale;
     }
-}
-
-/// A whole recording as mono samples at `sample_rate` Hz; as [`AudioStream`], collected. Its warnings go to the log.
-pub fn read_mono(path: impl AsRef<Path>, sample_rate: u32) -> Result<Vec<f32>> {
-    let path = path.as_ref();
-    let mut stream = AudioStream::open(path, sample_rate)?;
-    let mut samples = Vec::new();
-    while let Some(block) = stream.next_block()? {
-        samples.extend_from_slice(block);
-    }
-    for warning in stream.warnings() {
-        log::warn!("{}: {warning}", path.display());
-    }
-    Ok(samples)
 }

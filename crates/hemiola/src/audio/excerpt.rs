@@ -37,6 +37,6 @@ impl AudioStream {
                 passed as f64 / rate
             ),
         };
-        Err(Error::input(&self.name, message))
+        Err(Error::input(self.name(), message))
     }
 }

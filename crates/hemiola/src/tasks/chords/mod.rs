@@ -17,6 +17,7 @@ use crate::checkpoint::CheckpointFiles;
 use crate::error::{Error, Result};
 use crate::models::chord_hmm::{ChordHmm, ChordHmmConfig};
 use crate::music::chord::{Chord, ChordLabel, Shorthand, Vocabulary};
+use crate::music::key::Key;
 use crate::music::{Chroma, N_PITCH_CLASSES, NoteName, Segment};
 
 /// What a [`ChordHmm`] needs beside its numbers.
@@ -285,5 +286,13 @@ impl ChordReader {
                 self.n_features
             ))),
         }
+    }
+}
+
+/// Writes the roots of chords as their key does; as they are where there is none.
+pub fn spell_by_key(chords: &mut [Segment<ChordLabel>], key: Option<Key>) {
+    let Some(key) = key else { return };
+    for chord in chords {
+        chord.label = key.spell_label(&chord.label);
     }
 }
