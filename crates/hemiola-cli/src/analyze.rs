@@ -99,6 +99,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         },
         asking: Mutex::new(()),
         watch: Watch::new(plan.is_many),
+        keeps_failures: plan.is_many,
     };
     let mine: Vec<&Place> = match &args.shard {
         Some(shard) => shard.of(&plan.places),
@@ -179,6 +180,8 @@ struct Batch {
     /// Held while a person is asked.
     asking: Mutex<()>,
     watch: Watch,
+    /// Whether a recording's folder says why it was not analysed.
+    keeps_failures: bool,
 }
 
 impl Batch {
@@ -209,14 +212,20 @@ impl Batch {
         let known = AnalysisFolder::at(&place.folder);
         let sha256 = match path == Path::new("-") {
             true => None,
-            false => summary::sha256_of(path).inspect_err(|error| known.fail(place, error))?,
+            false => summary::sha256_of(path).inspect_err(|error| self.fail(place, &known, error))?,
         };
         if self.existing.skip && known.is_of(sha256.as_deref(), &parts) {
             return Ok(());
         }
         self.existing.check(&known, sha256.as_deref(), &self.asking)?;
         let heard = self.hear(place, sha256);
-        heard.inspect_err(|error| known.fail(place, error))
+        heard.inspect_err(|error| self.fail(place, &known, error))
+    }
+
+    fn fail(&self, place: &Place, folder: &AnalysisFolder, error: &anyhow::Error) {
+        if self.keeps_failures {
+            folder.fail(place, error);
+        }
     }
 
     fn hear(&self, place: &Place, sha256: Option<String>) -> Result<()> {
@@ -243,7 +252,7 @@ impl Batch {
         }
         let (overview, audio) = gathered.finish()?;
         known
-            .write(place, &analysis, &overview, &audio)
+            .write(&analysis, &overview, &audio)
             .with_context(|| format!("{}: cannot be kept", place.input.path.display()))
     }
 }

@@ -1,5 +1,6 @@
 //! The program `hemiola`: one file per verb.
 
+mod analyze;
 mod attribute;
 mod augment;
 mod batch;
@@ -52,6 +53,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Hear everything in recordings: notes, instruments, beats, chords, key; a page, MIDI, labels, JAMS, JSON, a table
+    Analyze(analyze::Args),
     /// Turn recordings of a piano into notes (MIDI, CSV, JSON)
     Transcribe(transcribe::Args),
     /// Tell which instruments sound in recordings, or whatever labels a model was taught
@@ -107,6 +110,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
+        Verb::Analyze(args) => analyze::run(&args),
         Verb::Transcribe(args) => transcribe::run(args),
         Verb::Tag(args) => tag::run(&args),
         Verb::Onsets(args) => onsets::run(args),

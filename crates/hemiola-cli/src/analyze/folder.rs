@@ -82,7 +82,6 @@ impl AnalysisFolder {
     /// Writes all files of an analysis, each whole or not at all; what is there of an analysis before and not of this one goes.
     pub fn write(
         &self,
-        place: &Place,
         analysis: &Analysis,
         overview: &Overview,
         audio: &PageBytes,
@@ -107,7 +106,6 @@ impl AnalysisFolder {
         for (name, bytes) in files {
             write_atomically(self.path.join(name), |out| out.write_all(&bytes))?;
         }
-        let _ = place;
         write_atomically(self.path.join(REPORT), |out| {
             write_page(out, analysis, overview, &audio.as_page())
         })?;
