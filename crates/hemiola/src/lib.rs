@@ -3,11 +3,11 @@
 //! The modules stand on one another; each uses only those above it in this list.
 //!
 //! - [`music`]: plain types such as [`music::Note`]; [`error`]: the one error type
-//! - [`analysis`]: all that was heard in one recording
 //! - [`midi`], [`formats`]: notation in and out; [`tokens`]: music as event sequences
 //! - [`audio`]: decode, resample, write, render; [`features`]: spectra of audio; [`augment`]: variations of audio
+//! - [`analysis`]: all that was heard in one recording
 //! - [`datasets`]: music to learn from; [`evaluation`]: metrics equal to mir_eval
-//! - [`plot`]: pictures of notes and matrices; [`index`]: libraries of recordings as vectors
+//! - [`plot`]: pictures of notes and matrices; [`report`]: an analysis as a page; [`index`]: libraries of recordings as vectors
 //! - `nn`, `models`, `checkpoint`, `training`, `tasks` (feature `neural`): networks and what they are for
 
 pub mod analysis;
@@ -23,6 +23,7 @@ pub mod midi;
 pub mod music;
 pub mod nn;
 pub mod plot;
+pub mod report;
 pub mod tokens;
 
 #[cfg(feature = "neural")]

@@ -1,10 +1,14 @@
 //! All that was heard in one recording, in plain types.
 
+mod overview;
+
 use serde::{Deserialize, Serialize};
 
 use crate::music::chord::ChordLabel;
 use crate::music::key::{Key, KeyLabel};
 use crate::music::{BeatTrack, Chroma, Note, Onset, Segment};
+
+pub use overview::{OverviewBuilder, OverviewConfig};
 
 /// All that was heard in one recording; `None` is what was not listened for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
