@@ -109,10 +109,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         eprintln!("error: {problem}");
     }
     let failed = batch.run(&mine, args.jobs) || !plan.problems.is_empty();
-    let table = args.table.clone().or_else(|| {
-        plan.is_many
-            .then(|| args.output.join("analyses.parquet"))
-    });
+    let table = args
+        .table
+        .clone()
+        .or_else(|| plan.is_many.then(|| args.output.join("analyses.parquet")));
     if let Some(table) = table {
         table::write(&table, &plan.places)?;
     }
@@ -208,16 +208,25 @@ impl Batch {
 
     fn analyse(&self, place: &Place) -> Result<()> {
         let path = &place.input.path;
-        let parts: Vec<&str> = self.analyser.config().parts.iter().map(|p| p.name()).collect();
+        let parts: Vec<&str> = self
+            .analyser
+            .config()
+            .parts
+            .iter()
+            .map(|p| p.name())
+            .collect();
         let known = AnalysisFolder::at(&place.folder);
         let sha256 = match path == Path::new("-") {
             true => None,
-            false => summary::sha256_of(path).inspect_err(|error| self.fail(place, &known, error))?,
+            false => {
+                summary::sha256_of(path).inspect_err(|error| self.fail(place, &known, error))?
+            }
         };
         if self.existing.skip && known.is_of(sha256.as_deref(), &parts) {
             return Ok(());
         }
-        self.existing.check(&known, sha256.as_deref(), &self.asking)?;
+        self.existing
+            .check(&known, sha256.as_deref(), &self.asking)?;
         let heard = self.hear(place, sha256);
         heard.inspect_err(|error| self.fail(place, &known, error))
     }
@@ -232,7 +241,9 @@ impl Batch {
         let source = Source::from(&place.input.path);
         let known = AnalysisFolder::at(&place.folder);
         let mut gathered = page_audio::Gathered::new(&place.input.path)?;
-        let watching = self.watch.recording(&place.input.path.display().to_string());
+        let watching = self
+            .watch
+            .recording(&place.input.path.display().to_string());
         let mut analysis = self.analyser.analyse(
             &source,
             page_audio::SAMPLE_RATE,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use hemiola::analysis::{Analysis, Overview};
-use hemiola::formats::{self, ChordFormat, ChordList, NoteFormat, OnsetFormat, OnsetList, write_atomically};
+use hemiola::formats::{
+    self, ChordFormat, ChordList, NoteFormat, OnsetFormat, OnsetList, write_atomically,
+};
 use hemiola::report::write_page;
 
 use super::Place;
@@ -37,7 +39,9 @@ impl AnalysisFolder {
 
     /// What is said of the recording; none before it was listened to.
     pub fn summary(&self) -> Option<&Summary> {
-        self.summary.as_ref().filter(|s| s.is_complete || s.error.is_some())
+        self.summary
+            .as_ref()
+            .filter(|s| s.is_complete || s.error.is_some())
     }
 
     /// Whether it has the whole analysis of that recording for those parts, by this version.
@@ -48,7 +52,10 @@ impl AnalysisFolder {
                 && summary.sha256.as_deref() == sha256
                 && summary.parts == parts
                 && summary.version == env!("CARGO_PKG_VERSION")
-                && summary.files.iter().all(|name| self.path.join(name).is_file())
+                && summary
+                    .files
+                    .iter()
+                    .all(|name| self.path.join(name).is_file())
         })
     }
 
@@ -57,7 +64,10 @@ impl AnalysisFolder {
         match &self.summary {
             Some(known) if known.error.is_some() => None,
             Some(known) if sha256.is_some() && known.sha256.as_deref() == sha256 => None,
-            Some(known) => Some(format!("the analysis of another recording, {}", known.recording)),
+            Some(known) => Some(format!(
+                "the analysis of another recording, {}",
+                known.recording
+            )),
             None => {
                 let found = FILES.iter().find(|name| self.path.join(name).exists());
                 found.map(|name| format!("a file {name} that is not known to be of an analysis"))
@@ -67,12 +77,20 @@ impl AnalysisFolder {
 
     /// Keeps why there is no analysis; what is there of another recording stays.
     pub fn fail(&self, place: &Place, error: &anyhow::Error) {
-        if self.summary.as_ref().is_some_and(|known| known.error.is_none() && known.is_complete)
+        if self
+            .summary
+            .as_ref()
+            .is_some_and(|known| known.error.is_none() && known.is_complete)
             || self.other(None).is_some()
         {
             return;
         }
-        let name = place.input.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = place
+            .input
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let kept = self.keep(&Summary::of_failure(&name, error));
         if let Err(error) = kept {
             crate::report(&error);
@@ -80,20 +98,21 @@ impl AnalysisFolder {
     }
 
     /// Writes all files of an analysis, each whole or not at all; what is there of an analysis before and not of this one goes.
-    pub fn write(
-        &self,
-        analysis: &Analysis,
-        overview: &Overview,
-        audio: &PageBytes,
-    ) -> Result<()> {
+    pub fn write(&self, analysis: &Analysis, overview: &Overview, audio: &PageBytes) -> Result<()> {
         make_folder(&self.path)?;
         let files = Self::files(analysis)?;
         let mut names: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
         names.push(REPORT.to_owned());
         let mut summary = Summary::of(analysis, names);
         let before = self.summary.as_ref().map_or(&[][..], |known| &known.files);
-        let gone: Vec<&String> = before.iter().filter(|n| !summary.files.contains(n)).collect();
-        for name in gone.into_iter().filter(|name| FILES.contains(&name.as_str())) {
+        let gone: Vec<&String> = before
+            .iter()
+            .filter(|n| !summary.files.contains(n))
+            .collect();
+        for name in gone
+            .into_iter()
+            .filter(|name| FILES.contains(&name.as_str()))
+        {
             let path = self.path.join(name);
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -122,7 +141,10 @@ impl AnalysisFolder {
         let version = Some(analysis.version.clone());
         let mut files = Vec::new();
         if let Some(notes) = &analysis.notes {
-            files.push((NOTES, formats::encode_notes(notes, NoteFormat::Midi)?));
+            files.push((
+                NOTES,
+                formats::encode_notes(notes, NoteFormat::Midi, model("notes").as_deref())?,
+            ));
         }
         if let Some(onsets) = &analysis.onsets {
             let list = OnsetList {

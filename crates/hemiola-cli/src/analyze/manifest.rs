@@ -62,7 +62,9 @@ fn no_file_column<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Error {
 fn csv_rows(path: &Path) -> Result<Vec<Row>> {
     let bytes = std::fs::read(path)?;
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
     let header = reader.headers()?.clone();
     let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
     let Some(file) = column("file") else {
@@ -84,14 +86,18 @@ fn parquet_rows(path: &Path) -> Result<Vec<Row>> {
     for row in reader.get_row_iter(None)? {
         let row = row?;
         let cell = |name: &str| {
-            let found = row.get_column_iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            let found = row
+                .get_column_iter()
+                .find(|(n, _)| n.eq_ignore_ascii_case(name));
             found.map(|(_, field)| match field {
                 Field::Str(text) => text.clone(),
                 other => other.to_string(),
             })
         };
         let Some(file) = cell("file") else {
-            return Err(no_file_column(row.get_column_iter().map(|(n, _)| n.as_str())));
+            return Err(no_file_column(
+                row.get_column_iter().map(|(n, _)| n.as_str()),
+            ));
         };
         rows.push((file, cell("id")));
     }

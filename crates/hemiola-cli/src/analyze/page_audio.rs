@@ -84,7 +84,8 @@ fn played(path: &Path) -> Result<Option<(&'static str, Vec<u8>)>> {
         return Ok(None);
     }
     let bytes = std::fs::read(path).map_err(|error| hemiola::Error::io(path, error))?;
-    let begins = |(magic, at, _): &&(&[u8], usize, &str)| bytes.get(*at..*at + magic.len()) == Some(*magic);
+    let begins =
+        |(magic, at, _): &&(&[u8], usize, &str)| bytes.get(*at..*at + magic.len()) == Some(*magic);
     let known = PLAYED.iter().find(begins).map(|(.., mime)| *mime);
     // An MPEG stream of layer III without a tag begins with a frame.
     let is_frame = bytes.len() > 1 && bytes[0] == 0xFF && bytes[1] & 0xE6 == 0xE2;

@@ -11,7 +11,10 @@ pub struct Shard {
 
 impl Shard {
     pub fn of<T>(self, all: &[T]) -> Vec<&T> {
-        all.iter().skip(self.number - 1).step_by(self.count).collect()
+        all.iter()
+            .skip(self.number - 1)
+            .step_by(self.count)
+            .collect()
     }
 }
 

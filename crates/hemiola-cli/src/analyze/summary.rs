@@ -111,5 +111,7 @@ pub fn sha256_of(path: &Path) -> Result<Option<String>> {
         return Ok(None);
     }
     let hash = hash_file(path)?;
-    Ok(Some(hash.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(Some(
+        hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+    ))
 }

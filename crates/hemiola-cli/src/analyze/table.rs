@@ -62,15 +62,30 @@ fn columns<'a>(rows: &[(&'a Place, &'a Summary)]) -> Vec<(&'static str, Column<'
         ("sha256", text(|row| row.sha256.as_deref())),
         ("version", text(|row| Some(&row.version))),
         ("error", text(|row| row.error.as_deref())),
-        ("duration_s", number(|row| row.error.is_none().then_some(row.duration_s))),
-        ("sample_rate", whole(|row| row.error.is_none().then(|| row.sample_rate.into()))),
-        ("channels", count_of(|row| row.error.is_none().then_some(row.channels))),
+        (
+            "duration_s",
+            number(|row| row.error.is_none().then_some(row.duration_s)),
+        ),
+        (
+            "sample_rate",
+            whole(|row| row.error.is_none().then(|| row.sample_rate.into())),
+        ),
+        (
+            "channels",
+            count_of(|row| row.error.is_none().then_some(row.channels)),
+        ),
         ("notes", count_of(|row| row.notes)),
         ("lowest_pitch", whole(|row| row.lowest_pitch.map(i64::from))),
-        ("highest_pitch", whole(|row| row.highest_pitch.map(i64::from))),
+        (
+            "highest_pitch",
+            whole(|row| row.highest_pitch.map(i64::from)),
+        ),
         ("onsets", count_of(|row| row.onsets)),
         ("tempo_bpm", number(|row| row.tempo_bpm)),
-        ("beats_per_bar", whole(|row| row.beats_per_bar.map(i64::from))),
+        (
+            "beats_per_bar",
+            whole(|row| row.beats_per_bar.map(i64::from)),
+        ),
         ("beats", count_of(|row| row.beats)),
         ("key", text(|row| row.key.as_deref())),
         ("chords", count_of(|row| row.chords)),
@@ -85,12 +100,13 @@ fn encode(columns: &[(&str, Column)]) -> Result<Vec<u8>> {
         .iter()
         .map(|(name, column)| Ok(Arc::new(field(name, column)?)))
         .collect::<Result<Vec<_>>>()?;
-    let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
+    let schema = Type::group_type_builder("schema")
+        .with_fields(fields)
+        .build()?;
     let properties = WriterProperties::builder()
         .set_created_by(format!("hemiola {}", env!("CARGO_PKG_VERSION")))
         .build();
-    let mut writer =
-        SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
     let mut group = writer.next_row_group()?;
     let mut columns = columns.iter();
     while let Some(mut writer) = group.next_column()? {

@@ -53,7 +53,11 @@ impl Watching {
             Heard::All(part) => parts.insert(part, None),
         };
         let shown = parts.iter().map(|(part, seconds)| match seconds {
-            Some(seconds) => format!("{part} {}:{:02}", *seconds as u64 / 60, *seconds as u64 % 60),
+            Some(seconds) => format!(
+                "{part} {}:{:02}",
+                *seconds as u64 / 60,
+                *seconds as u64 % 60
+            ),
             None => format!("{part} done"),
         });
         let shown: Vec<String> = shown.collect();
