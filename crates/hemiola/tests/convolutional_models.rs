@@ -49,6 +49,7 @@ fn small_encoder() -> ContrastiveEncoderConfig {
         channels: [4, 6, 8],
         attention_hidden: 5,
         projection: 7,
+        ..ContrastiveEncoderConfig::default()
     }
 }
 

@@ -7,7 +7,7 @@
 //! Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations" (ICML 2020); for music
 //! Spijkervet and Burgoyne, "Contrastive Learning of Musical Representations" (ISMIR 2021).
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Bool, Device, Int, Tensor};
@@ -29,6 +29,13 @@ pub struct ContrastiveEncoderConfig {
     pub attention_hidden: usize,
     /// Length of a projection.
     pub projection: usize,
+    /// Whether embeddings are whitened, which a run does when it has ended: see [`ContrastiveEncoder::whitened`].
+    #[serde(skip_serializing_if = "is_false")]
+    pub whitened: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Default for ContrastiveEncoderConfig {
@@ -39,6 +46,7 @@ impl Default for ContrastiveEncoderConfig {
             channels: trunk.channels,
             attention_hidden: trunk.attention_hidden,
             projection: 128,
+            whitened: false,
         }
     }
 }
@@ -62,6 +70,7 @@ impl ContrastiveEncoderConfig {
         Ok(ContrastiveEncoder {
             encoder: self.trunk().init(device)?,
             projector: (linear(width), linear(self.projection)),
+            whitening: self.whitened.then(|| linear(width)),
         })
     }
 
@@ -81,6 +90,7 @@ impl ContrastiveEncoderConfig {
 pub struct ContrastiveEncoder {
     encoder: MusicCnn,
     projector: (Linear, Linear),
+    whitening: Option<Linear>,
 }
 
 /// A clip's vectors.
@@ -98,11 +108,11 @@ impl ContrastiveEncoder {
     /// # Panics
     /// On shapes that [`Self::validate_input`] refuses.
     pub fn forward(&self, log_mel: Tensor<3>) -> ContrastiveOutput {
-        let embedding = self.embed(log_mel);
+        let vectors = self.encoder.embed(log_mel);
         let (first, second) = &self.projector;
-        let projection = second.forward(relu(first.forward(embedding.clone())));
+        let projection = second.forward(relu(first.forward(vectors.clone())));
         ContrastiveOutput {
-            embedding,
+            embedding: self.whiten(vectors),
             projection,
         }
     }
@@ -112,7 +122,40 @@ impl ContrastiveEncoder {
     /// # Panics
     /// On shapes that [`Self::validate_input`] refuses.
     pub fn embed(&self, log_mel: Tensor<3>) -> Tensor<2> {
-        self.encoder.embed(log_mel)
+        self.whiten(self.encoder.embed(log_mel))
+    }
+
+    fn whiten(&self, vectors: Tensor<2>) -> Tensor<2> {
+        match &self.whitening {
+            None => vectors,
+            Some(whitening) => whitening.forward(unit(vectors)),
+        }
+    }
+
+    /// The same model, its embeddings x of unit length turned into `matrix` · x + `bias`: where `matrix` brings the embeddings of
+    /// much music to one spread in all directions and `bias` to mean 0, what all music has in common tells nothing any more, and
+    /// what few directions have most of tells no more than the rest (Jégou and Chum, "Negative evidences and co-occurrences
+    /// in image retrieval", ECCV 2012).
+    ///
+    /// # Errors
+    /// When `matrix` is not row-major [width, width], or `bias` not [width], where width is the length of an embedding.
+    pub fn whitened(mut self, matrix: &[f32], bias: &[f32]) -> Result<Self> {
+        let width = self.encoder.embedding_len();
+        if matrix.len() != width * width || bias.len() != width {
+            return Err(Error::config(format!(
+                "whitening by {} and {} numbers; expected {width} times {width} and {width}",
+                matrix.len(),
+                bias.len()
+            )));
+        }
+        let device = &self.devices()[0];
+        let mut layer = LinearConfig::new(width, width).init(device);
+        // burn keeps weights as [inputs, outputs].
+        let matrix = Tensor::<1>::from_floats(matrix, device).reshape([width, width]);
+        layer.weight = Param::from_tensor(matrix.transpose());
+        layer.bias = Some(Param::from_tensor(Tensor::from_floats(bias, device)));
+        self.whitening = Some(layer);
+        Ok(self)
     }
 
     /// Refuses spectrograms that the model cannot read; the shape is [batch, n_mels, time].
@@ -135,6 +178,12 @@ impl ContrastiveEncoder {
             None => path.replace("projector.1.", "projector.2."),
         }
     }
+}
+
+/// Rows brought to unit length: [batch, width].
+fn unit(vectors: Tensor<2>) -> Tensor<2> {
+    let lengths = vectors.clone().powi_scalar(2).sum_dim(1).sqrt(); // [batch, 1]
+    vectors / lengths.clamp_min(1e-12)
 }
 
 /// The normalised temperature-scaled cross-entropy (NT-Xent) of projections of two views of the same clips, each

@@ -14,7 +14,7 @@ use super::windows::Windows;
 use crate::audio::AudioStream;
 use crate::checkpoint::CheckpointFiles;
 use crate::error::{Error, Result};
-use crate::features::{FrontEnd, Mel, MelConfig};
+use crate::features::{FrameExtractor, FrontEnd, Mel, MelConfig};
 use crate::index::{Embedding, ModelIdentity, Passages};
 use crate::models::contrastive::{ContrastiveEncoder, ContrastiveEncoderConfig};
 
@@ -30,10 +30,6 @@ pub struct EmbedderConfig {
     /// Seconds of the clips that the model was trained with.
     pub clip_s: f64,
     pub features: MelConfig,
-    /// What is subtracted from every vector before it is brought to unit length, such as the mean of those of much music: what all
-    /// music has in common tells nothing apart. Empty: nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub center: Vec<f32>,
 }
 
 impl Default for EmbedderConfig {
@@ -41,7 +37,6 @@ impl Default for EmbedderConfig {
         Self {
             clip_s: CLIP_S,
             features: MelConfig::default(),
-            center: Vec::new(),
         }
     }
 }
@@ -50,7 +45,6 @@ impl Default for EmbedderConfig {
 #[derive(Debug)]
 pub struct Embedder {
     model: ContrastiveEncoder,
-    task: EmbedderConfig,
     extractor: Mel,
     /// Samples of a passage, and from one to the next.
     window: usize,
@@ -83,12 +77,14 @@ impl Embedder {
     /// # Errors
     /// As [`Self::of`].
     pub fn untrained(files: &CheckpointFiles, seed: u64, device: &Device) -> Result<Self> {
-        let (model, sizes, mut task): (ContrastiveEncoder, _, EmbedderConfig) =
+        let (model, sizes, task): (ContrastiveEncoder, _, EmbedderConfig) =
             files.assemble(device)?;
         let device = &model.devices()[0];
         device.seed(seed);
-        let sizes: ContrastiveEncoderConfig = sizes;
-        task.center.clear();
+        let sizes = ContrastiveEncoderConfig {
+            whitened: false,
+            ..sizes
+        };
         let drawn = sizes.init(device)?;
         let embedder = Self::assemble(files, "untrained", drawn, task)?;
         Ok(Self {
@@ -122,7 +118,6 @@ impl Embedder {
             },
             device: model.devices()[0].clone(),
             model,
-            task,
             extractor,
             window,
             step,
@@ -142,7 +137,7 @@ impl Embedder {
 
     /// The sample rate in Hz that [`Self::embed`] expects of its stream.
     pub fn sample_rate(&self) -> u32 {
-        self.task.features.sample_rate
+        self.extractor.sample_rate()
     }
 
     /// The passages of a stream, read to its end block by block; `progress` is told the seconds read.
@@ -180,7 +175,7 @@ impl Embedder {
 
 /// Refuses what cannot hear a passage, and makes its front end.
 fn check(model: &ContrastiveEncoder, task: &EmbedderConfig) -> Result<Mel> {
-    let (n_mels, width) = (model.encoder().n_mels(), model.encoder().embedding_len());
+    let n_mels = model.encoder().n_mels();
     if task.features.n_mels != n_mels {
         return Err(Error::config(format!(
             "the front end makes {} bands (task.features.n_mels), but the model reads {n_mels} (model.n_mels)",
@@ -191,13 +186,6 @@ fn check(model: &ContrastiveEncoder, task: &EmbedderConfig) -> Result<Mel> {
         return Err(Error::config(format!(
             "task.clip_s is {}; it must be above 0 and at most {LONGEST_CLIP_S}",
             task.clip_s
-        )));
-    }
-    let center = &task.center;
-    if !(center.is_empty() || center.len() == width) || !center.iter().all(|v| v.is_finite()) {
-        return Err(Error::config(format!(
-            "task.center has {} numbers; expected {width} finite ones, as the model's vectors have, or none",
-            center.len()
         )));
     }
     task.features.extractor()
@@ -276,21 +264,17 @@ impl<'a> Hearing<'a> {
         let (starts, samples): (Vec<usize>, Vec<Vec<f32>>) = waiting.into_iter().unzip();
         let Embedder {
             model,
-            task,
             extractor,
             device,
             ..
         } = self.embedder;
         let spectrograms = Spectrograms::of_each(&samples, extractor);
         let vectors = model.embed(spectrograms.to_tensor(device)); // [passages, width]
-        let mut vectors: Vec<f32> = vectors.into_data().iter().collect();
+        let vectors: Vec<f32> = vectors.into_data().iter().collect();
         for (start, vector) in starts
             .into_iter()
-            .zip(vectors.chunks_exact_mut(self.passages.width()))
+            .zip(vectors.chunks_exact(self.passages.width()))
         {
-            for (value, center) in vector.iter_mut().zip(&task.center) {
-                *value -= center;
-            }
             let start_s = self.seconds(start);
             self.passages.push(start_s, vector)?;
         }

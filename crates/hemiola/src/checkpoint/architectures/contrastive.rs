@@ -33,6 +33,7 @@ impl Importable for ContrastiveEncoder {
             channels,
             attention_hidden,
             projection,
+            whitened: shapes.by_name.contains_key("whitening.weight"),
             ..ContrastiveEncoderConfig::default()
         };
         let assumed = vec![bands(model.n_mels)];

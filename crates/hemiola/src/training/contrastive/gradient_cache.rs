@@ -110,6 +110,7 @@ mod tests {
             channels: [3, 4, 6],
             attention_hidden: 2,
             projection: 5,
+            ..ContrastiveEncoderConfig::default()
         };
         // Without statistics of the batch an example's projection is the same in every chunk.
         let model = evaluation_mode(sizes.init(&device).unwrap());

@@ -4,6 +4,7 @@ mod gradient_cache;
 mod music;
 mod objective;
 mod views;
+mod whitening;
 
 use std::sync::Arc;
 
@@ -102,6 +103,8 @@ impl ModelRecipe for ContrastiveRecipe {
         Ok(())
     }
 
+    /// Trains, then whitens what the best weights make of music; see
+    /// [`ContrastiveEncoder::whitened`](crate::models::contrastive::ContrastiveEncoder::whitened).
     fn train(
         &self,
         device: &Device,
@@ -124,13 +127,16 @@ impl ModelRecipe for ContrastiveRecipe {
         report(RunEvent::Note(&music.summary(self.features.sample_rate)));
         let Music { train, dev } = music;
         let maker = ViewMaker::new(self)?;
-        let dev = maker.dev_views(&dev)?;
+        let dev = Arc::new(maker.dev_views(&dev)?);
+        let objective = ContrastiveObjective {
+            temperature: self.loss.temperature,
+            chunk_size: self.chunk_size.unwrap_or(self.run.batch_size),
+        };
+        let train = Arc::new(train);
+        let heard = train.clone();
         let lesson = Lesson {
             run: self.run.clone(),
-            objective: ContrastiveObjective {
-                temperature: self.loss.temperature,
-                chunk_size: self.chunk_size.unwrap_or(self.run.batch_size),
-            },
+            objective: objective.clone(),
             model: self.model.clone(),
             task: EmbedderConfig {
                 clip_s: self.data.clip_s,
@@ -142,10 +148,14 @@ impl ModelRecipe for ContrastiveRecipe {
                 name: "loss",
                 higher_is_better: false,
             },
-            batches: Arc::new(move |number| maker.batch(&train, number)),
-            dev: Arc::from([Arc::new(dev)]),
+            batches: Arc::new(move |number| maker.batch(&heard, number)),
+            dev: Arc::from([dev.clone()]),
             transfer: Transfer::default(),
         };
-        training::train(lesson, device, resume, dashboard, report)
+        let state = training::train(lesson, device, resume, dashboard, report)?;
+        if state.finished {
+            self.whiten_best(device, &train, &dev, &objective)?;
+        }
+        Ok(state)
     }
 }

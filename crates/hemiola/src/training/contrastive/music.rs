@@ -417,6 +417,14 @@ impl Recording {
         self.sound.read_round(first, length)
     }
 
+    /// Up to `most` clips of `length` samples, evenly spread from the beginning to the end; they do not overlap.
+    pub fn clips(&self, length: usize, most: usize) -> Result<Vec<Vec<f32>>> {
+        let count = (self.sound.len() / length.max(1)).clamp(1, most);
+        let latest = self.latest(length);
+        let starts = (0..count).map(|i| latest * i / (count - 1).max(1));
+        starts.map(|first| self.crop(first, length)).collect()
+    }
+
     /// The middle of the first half, or of the second, of the recording: `length` samples.
     pub fn half(&self, second: bool, length: usize) -> Result<Vec<f32>> {
         let latest = self.latest(length);
