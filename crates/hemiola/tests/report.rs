@@ -319,7 +319,7 @@ fn the_cursor_goes_with_the_sound_and_the_view_zooms() {
         "beats",
     ];
     assert_eq!(found["lanes"], serde_json::json!(lanes));
-    assert_eq!(found["drawn"], serde_json::json!([true; 8]));
+    assert_eq!(found["drawn"], serde_json::json!(vec![true; 8]));
     assert_eq!(found["notes"], "1,1.5,61,C♯4,80");
     // Two chunks' heads, the tempo, the end, and four bytes and their wait for each beginning and end.
     assert!(

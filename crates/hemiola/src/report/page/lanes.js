@@ -84,7 +84,7 @@ if (data.spectrogram) {
   lanes.push({
     id: "spectrogram", title: "Spectrogram", detail: "over 80 dB", height: 156, empty: !raster.columns,
     draw(pen, w, h, ratio) { pen.cells(0, 0, w, h, c => raster.draw(c, h, ratio)); },
-    axis: [50, 100, 200, 500, 1000, 2000, 5000, 10000].filter(hz => hz > bands[0] * 1.15 && hz < bands[n - 1] * 0.98)
+    axis: [50, 100, 200, 500, 1000, 2000, 5000, 10000].filter(hz => hz > bands[0] * 1.15 && hz < bands[n - 1] * 0.9)
       .map(hz => ({ at: 1 - place(hz) / n, text: hz < 1000 ? hz + " Hz" : hz / 1000 + " kHz" })),
     tell(s, share) {
       const row = Math.min(n - 1, Math.floor((1 - share) * n)), hz = bands[row];
