@@ -23,6 +23,7 @@ mod onsets;
 mod outputs;
 mod passages;
 mod perform;
+mod plot;
 mod progress;
 mod sampling;
 mod similar;
@@ -91,6 +92,8 @@ enum Verb {
     Augment(augment::Args),
     /// Show what a classifier hears of a recording: its spectrogram, its layers, its filters (SVG, PNG, NPY)
     Features(features::Args),
+    /// Draw an analysis: waveform, spectrogram, notes, chroma, chords, instruments, onsets, beats over time (SVG, PNG)
+    Plot(plot::Args),
     /// Train a model as a recipe says
     Train(train::Args),
     /// Teach a trained classifier your own labels
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
         Verb::Attribute(args) => attribute::run(args),
         Verb::Augment(args) => augment::run(&args),
         Verb::Features(args) => features::run(&args),
+        Verb::Plot(args) => plot::run(&args),
         Verb::Train(args) => train::run(args),
         Verb::Finetune(args) => finetune::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

@@ -1,4 +1,4 @@
-//! Pictures: notes over time, matrices in colour, chroma, attention, what networks hear, progressions of chords. Written as SVG, or as PNG drawn from that SVG.
+//! Pictures: notes over time, matrices in colour, chroma, attention, what networks hear, progressions of chords, all that was heard in a recording. Written as SVG, or as PNG drawn from that SVG.
 //!
 //! ```
 //! use hemiola::{music::Note, plot};
@@ -19,9 +19,11 @@ mod features;
 mod frame;
 mod frequency;
 mod heat_map;
+mod lanes;
 mod legend;
 mod library_map;
 mod matrix;
+pub(crate) mod names;
 mod panels;
 mod piano_roll;
 mod picture;
@@ -37,6 +39,7 @@ pub use chroma::chroma;
 pub use colour::{Colour, ColourScale};
 pub use features::{FeatureSheet, FilterRows, LayerMaps, Patch, StepCurve, feature_picture};
 pub use heat_map::{FirstRow, HeatMapOptions, heat_map};
+pub use lanes::{Lane, LaneOptions, lanes};
 pub use library_map::{MapTrack, library_map};
 pub use matrix::{Matrix, Reduction};
 pub use piano_roll::{MarkedRange, NoteLayer, PianoRollOptions, piano_roll};

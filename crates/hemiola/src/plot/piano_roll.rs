@@ -209,16 +209,16 @@ fn mark_paint() -> Paint {
 
 /// The pitches shown.
 #[derive(Clone, Copy)]
-struct Keys {
+pub(super) struct Keys {
     lowest: u8,
     highest: u8,
     /// Of one key, in pixels.
-    height: f64,
+    pub height: f64,
 }
 
 impl Keys {
     /// All pitches with two keys around them, at least two octaves.
-    fn around(pitches: impl Iterator<Item = u8> + Clone) -> Self {
+    pub fn around(pitches: impl Iterator<Item = u8> + Clone) -> Self {
         let mut lowest = pitches.clone().min().unwrap_or(60).saturating_sub(2);
         let mut highest = pitches.max().unwrap_or(72).saturating_add(2).min(127);
         while highest - lowest + 1 < MIN_KEYS {
@@ -235,7 +235,7 @@ impl Keys {
         }
     }
 
-    fn count(self) -> u8 {
+    pub fn count(self) -> u8 {
         self.highest - self.lowest + 1
     }
 
@@ -244,7 +244,7 @@ impl Keys {
     }
 
     /// At the middle of each C.
-    fn ticks(self) -> Vec<Tick> {
+    pub fn ticks(self) -> Vec<Tick> {
         let shown = (self.lowest..=self.highest).filter(|pitch| pitch % OCTAVE == 0);
         let middle = |pitch: u8| f64::from(pitch - self.lowest) + 0.5;
         let tick = |pitch: u8| Tick {
@@ -256,11 +256,11 @@ impl Keys {
 }
 
 /// Where times and pitches are in a picture.
-struct Roll {
-    frame: Rect,
-    keys: Keys,
-    from_s: f64,
-    to_s: f64,
+pub(super) struct Roll {
+    pub frame: Rect,
+    pub keys: Keys,
+    pub from_s: f64,
+    pub to_s: f64,
 }
 
 impl Roll {
@@ -273,7 +273,7 @@ impl Roll {
         self.frame.y + f64::from(self.keys.highest - pitch) * self.keys.height
     }
 
-    fn draw_ground(&self, picture: &mut Picture, marked: &[MarkedRange], times: &[Tick]) {
+    pub fn draw_ground(&self, picture: &mut Picture, marked: &[MarkedRange], times: &[Tick]) {
         let shown = self.keys.lowest..=self.keys.highest;
         for pitch in shown.clone().filter(|pitch| Keys::is_black(*pitch)) {
             let stripe = Rect {
@@ -308,7 +308,12 @@ impl Roll {
         }
     }
 
-    fn draw_notes(&self, picture: &mut Picture, layer: &NoteLayer, shown: impl Fn(&&Note) -> bool) {
+    pub fn draw_notes(
+        &self,
+        picture: &mut Picture,
+        layer: &NoteLayer,
+        shown: impl Fn(&&Note) -> bool,
+    ) {
         let mut notes: Vec<&Note> = layer.notes.iter().filter(shown).collect();
         notes.sort_by_key(|note| shade(note.velocity));
         for note in notes {

@@ -6,11 +6,11 @@ use std::hash::Hash;
 use serde::Serialize;
 
 use super::PageAudio;
-use super::names::{ChordKind, chord_name, key_name, numeral_name};
 use crate::analysis::{Analysis, Function, LabelCurves, Overview};
 use crate::music::chord::ChordLabel;
 use crate::music::key::KeyLabel;
 use crate::music::{BeatTrack, Chroma, N_PITCH_CLASSES, Note, Onset, Segment};
+use crate::plot::names::{ChordKind, chord_name, key_name, numeral_name};
 
 /// Frames of chroma a second at most.
 const CHROMA_FPS: f64 = 20.0;

@@ -1,7 +1,6 @@
 //! An analysis as a page: to hear, to look at and to take the parts from.
 
 mod data;
-mod names;
 
 use std::io::{self, Write};
 

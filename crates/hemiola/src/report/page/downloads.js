@@ -39,7 +39,7 @@ function save(blob, lane, ending) {
 function frameOf(lane) {
   const left = 96, top = 30, bottom = 24, w = view.width, h = lane.height;
   return {
-    width: left + w + 12, height: top + h + bottom, left, top,
+    width: left + w + 32, height: top + h + bottom, left, top,
     around(pen) {
       pen.rect(0, 0, this.width, this.height, colours.panel);
       pen.text(left, 15, (data.title || "Recording") + " · " + lane.title, { size: 13, weight: 600 });

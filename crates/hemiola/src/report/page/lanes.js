@@ -84,7 +84,7 @@ if (data.spectrogram) {
   lanes.push({
     id: "spectrogram", title: "Spectrogram", detail: "over 80 dB", height: 156, empty: !raster.columns,
     draw(pen, w, h, ratio) { pen.cells(0, 0, w, h, c => raster.draw(c, h, ratio)); },
-    axis: [50, 100, 200, 500, 1000, 2000, 5000, 10000].filter(hz => hz > bands[0] * 1.15 && hz < bands[n - 1] * 0.98)
+    axis: [50, 100, 200, 500, 1000, 2000, 5000, 10000].filter(hz => hz > bands[0] * 1.15 && hz < bands[n - 1] * 0.9)
       .map(hz => ({ at: 1 - place(hz) / n, text: hz < 1000 ? hz + " Hz" : hz / 1000 + " kHz" })),
     tell(s, share) {
       const row = Math.min(n - 1, Math.floor((1 - share) * n)), hz = bands[row];
@@ -122,7 +122,7 @@ if (notes) {
     return found.sort((a, b) => notes.pitch[a] - notes.pitch[b]);
   };
   lanes.push({
-    id: "notes", title: "Notes", detail: plural(notes.count, "note") + (range && ", " + range), height: Math.min(300, Math.max(170, keys * 4)), empty: !notes.count,
+    id: "notes", title: "Notes", detail: plural(notes.count, "note") + (range && ", " + range), height: Math.min(340, Math.max(180, keys * 5)), empty: !notes.count,
     draw(pen, w, h, ratio) {
       const key = h / keys, y = p => (high - p) * key;
       if (view.pace < 6 && notes.count > 2000) {
@@ -216,25 +216,18 @@ if (instruments) {
   const edges = new Float64Array(count + 1);
   for (let i = 0; i <= count; i++)
     edges[i] = i === 0 ? start[0] || 0 : i === count ? end[count - 1] : (start[i - 1] + end[i - 1] + start[i] + end[i]) / 4;
-  const ROW = 17;
+  // Windows are cells of equal length, those of the window in their middle.
+  const fps = Math.min(20, Math.max(0.05, 2 * count / Math.max(edges[count] - edges[0], 0.1))), grid = new Uint8Array(Math.ceil(DURATION * fps) * rows.length);
+  for (let c = 0, i = 0; c * rows.length < grid.length; c++) {
+    while (i < count && edges[i + 1] <= (c + 0.5) / fps) i++;
+    if (i < count && edges[i] <= (c + 0.5) / fps) rows.forEach((row, r) => grid[c * rows.length + rows.length - 1 - r] = cells[i * n + row.k]);
+  }
+  const raster = new Raster(grid, { rows: Math.max(1, rows.length), fps, from_s: 0 }, "presence", false), ROW = 17;
   lanes.push({
     id: "instruments", title: "Instruments", detail: "how sure, over time", height: Math.max(2, rows.length) * ROW, empty: !count || !rows.length,
     draw(pen, w, h, ratio) {
-      const shades = PALETTES.presence[colours.dark ? "dark" : "light"], css = v => "#" + [0, 8, 16].map(k => (v >> k & 255).toString(16).padStart(2, "0")).join("");
-      const first = Math.max(0, countTo(edges, view.from) - 1), last = Math.min(count, countTo(edges, view.to));
-      // A pixel shows the most certain of its windows.
-      for (let i = first; i < last;) {
-        const x0 = view.x(edges[i]);
-        let to = i + 1;
-        while (to < last && view.x(edges[to]) - x0 < 1 / ratio) to++;
-        const x1 = view.x(edges[to]);
-        rows.forEach((row, r) => {
-          let most = 0;
-          for (let k = i; k < to; k++) most = Math.max(most, cells[k * n + row.k]);
-          pen.rect(x0, r * ROW, x1 - x0 + 0.4, ROW - 1, css(shades[most]));
-        });
-        i = to;
-      }
+      pen.cells(0, 0, w, h, c => raster.draw(c, h, ratio));
+      for (let r = 1; r < rows.length; r++) pen.rect(0, r * ROW - 0.5, w, 1, colours.panel);
     },
     axis: rows.map((row, i) => ({ at: (i + 0.5) / rows.length, text: row.label })),
     tell(s, share) {
@@ -270,7 +263,7 @@ if (beats) lanes.push({
       const x = view.x(beats.time[i]), bar = beats.number[i] === 1;
       if (bar) {
         if (apart * per > 5 || (beats.bar[i] - 1) % step === 0) pen.rect(x - 0.75, 15, 1.5, h - 15, colours.ink, 0.85);
-        if ((beats.bar[i] - 1) % step === 0) pen.text(x, 8, String(beats.bar[i]), { size: 11, align: "center", weight: 600 });
+        if ((beats.bar[i] - 1) % step === 0) pen.text(Math.max(x, textWidth(String(beats.bar[i]), 11, 600) / 2 + 1), 8, String(beats.bar[i]), { size: 11, align: "center", weight: 600 });
       } else {
         if (apart > 4) pen.rect(x - 0.5, 24, 1, h - 24, colours.beat, 0.8);
         if (apart > 34) pen.text(x, 17, String(beats.number[i]), { size: 10, align: "center", colour: colours.quiet });

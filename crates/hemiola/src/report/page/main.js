@@ -39,8 +39,13 @@ function redraw() {
 function draw() {
   asked = false;
   const begun = performance.now(), ratio = printing ? 3 : devicePixelRatio;
-  for (const lane of lanes) if (printing || lane.seen) lane.draw(penFor(lane.canvas, view.width, lane.height, ratio), view.width, lane.height, ratio);
-  drawRuler(penFor(byId("ruler"), view.width, 22, ratio), 22);
+  const penOn = (canvas, h) => {
+    const pen = penFor(canvas, view.width, h, ratio);
+    if (printing) pen.rect(0, 0, view.width, h, colours.panel);
+    return pen;
+  };
+  for (const lane of lanes) if (printing || lane.seen) lane.draw(penOn(lane.canvas, lane.height), view.width, lane.height, ratio);
+  drawRuler(penOn(byId("ruler"), 22), 22);
   byId("whole").disabled = byId("out").disabled = view.span >= DURATION * 0.9999;
   player.show(false);
   frames.push(performance.now() - begun);
@@ -201,18 +206,29 @@ function theme(dark) {
 system.onchange = e => { if (chosen === null) theme(e.matches); };
 byId("theme").onclick = () => theme(chosen = !colours.dark);
 
-/* On paper: light, the whole recording over the width of the page. */
+/* On paper: light, the whole recording over the width of the page. Chromium prints a canvas a little smaller than its place,
+   but an image as large: one covers the other. */
+const PAPER = 860, SMALLER = 0.69;
 let before = null;
 addEventListener("beforeprint", () => {
-  before = { dark: colours.dark, from: view.from, span: view.span, width: view.width };
+  if (printing) return;
+  before = { dark: colours.dark, from: view.from, span: view.span, width: view.width, undo: [] };
   printing = true;
   theme(false);
-  view.width = 960;
+  view.width = PAPER;
   view.from = 0;
   view.to = DURATION;
   draw();
+  for (const [canvas, height] of [[byId("ruler"), 22], ...lanes.map(lane => [lane.canvas, lane.height])]) {
+    const image = make("img", { alt: "", decoding: "sync", src: canvas.toDataURL() });
+    canvas.style.height = (height * SMALLER).toFixed(1) + "px";
+    canvas.after(image);
+    before.undo.push(() => { image.remove(); canvas.style.height = height + "px"; });
+  }
 });
 addEventListener("afterprint", () => {
+  if (!printing) return;
+  for (const undo of before.undo) undo();
   printing = false;
   view.width = before.width;
   view.set(before.from, before.span);

@@ -37,7 +37,8 @@ const player = {
     const s = this.time, x = view.x(s), cursor = byId("cursor");
     if (follow && byId("follow").checked && (x < 0 || x > view.width * (this.playing ? 0.94 : 1))) view.set(s - view.span * (this.playing ? 0.06 : 0.3), view.span);
     const now = view.x(s), inside = now >= -1 && now <= view.width + 1;
-    cursor.style.transform = "translateX(" + now.toFixed(2) + "px)";
+    // Out of sight it must not widen the page.
+    cursor.style.transform = "translateX(" + (inside ? now : 0).toFixed(2) + "px)";
     cursor.style.visibility = inside ? "visible" : "hidden";
     drawStripCursor(s);
     showNow(s);

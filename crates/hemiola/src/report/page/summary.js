@@ -9,7 +9,7 @@ const make = (tag, properties = {}, ...children) => {
   byId("title").textContent = title;
   const channels = data.channels === 1 ? "mono" : data.channels === 2 ? "stereo" : data.channels + " channels";
   const length = data.duration_s < 60 ? data.duration_s.toFixed(1) + " s" : clock(data.duration_s, 0) + (data.duration_s < 3600 ? " min" : " h");
-  byId("about").textContent = [length, data.sample_rate && data.sample_rate / 1000 + " kHz", data.channels && channels].filter(Boolean).join(" · ");
+  byId("about").textContent = [data.sample_rate && data.sample_rate / 1000 + " kHz", data.channels && channels].filter(Boolean).join(" · ");
 
   const summary = byId("summary"), facts = make("div", { id: "facts" });
   summary.append(facts);
@@ -28,6 +28,7 @@ const make = (tag, properties = {}, ...children) => {
     }
     summary.append(make("div", { className: "card wide" }, make("h2", {}, name), list));
   };
+  card("Length", length);
   if (data.key) card("Key", data.key === "–" ? "cannot be told" : data.key);
   if (beats) {
     card("Tempo", beats.tempo ? Math.round(beats.tempo) + " bpm" : "no pulse heard");
