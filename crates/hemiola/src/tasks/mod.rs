@@ -1,5 +1,6 @@
 //! From a file to a result.
 
+pub mod beats;
 pub mod chords;
 pub mod chroma;
 pub mod classify;
