@@ -1,5 +1,6 @@
 //! `hemiola evaluate`: estimates against references, with the metrics of mir_eval, and models against music.
 
+mod beats;
 mod chroma;
 mod events;
 mod harmony;
@@ -52,6 +53,10 @@ enum Task {
     },
     /// Onsets: one time in seconds a line, or lists of notes, of which those that begin within 30 ms are one onset
     Onset(Files),
+    /// Beats: a time in seconds a line and, where it is known, the number of the beat in its bar (.beats, .txt), CSV, JSON
+    Beat(Files),
+    /// Tempi: a line of two tempi in BPM and the weight of the first (.lab, .txt), or what `hemiola beats` writes as JSON
+    Tempo(Files),
     /// Pitches frame by frame: a time in seconds and frequencies in Hz a line
     Multipitch(Files),
     /// Chords in Harte's syntax: a start, an end and a label a line (.lab, .txt), CSV, JSON
@@ -111,6 +116,8 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
+        Task::Beat(files) => beats::beats(&files),
+        Task::Tempo(files) => beats::tempi(&files),
         Task::Chord(files) => labels::chords(&files),
         Task::Key(files) => labels::keys(&files),
         Task::Segment(files) => labels::sections(&files),
@@ -267,7 +274,7 @@ fn mean(scores: &[&Value]) -> Value {
         });
         return Value::Object(means.collect());
     }
-    let numbers: Vec<f64> = scores.iter().filter_map(|s| s.as_f64()).collect();
+    let numbers: Vec<f64> = scores.iter().filter_map(|s| table::number(s)).collect();
     match numbers.len() {
         0 => Value::Null,
         count => (numbers.iter().sum::<f64>() / count as f64).into(),

@@ -4,6 +4,7 @@ mod analyze;
 mod attribute;
 mod augment;
 mod batch;
+mod beats;
 mod chords;
 mod chroma;
 mod data;
@@ -62,6 +63,8 @@ enum Verb {
     Tag(tag::Args),
     /// Find when something begins to sound in recordings (text, CSV, JSON)
     Onsets(onsets::Args),
+    /// Find tempo, beats and bars of recordings and MIDI files (text, CSV, JSON)
+    Beats(beats::Args),
     /// Tell how present each of the 12 pitch classes is over time (CSV, NPY, JSON, SVG, PNG)
     Chroma(chroma::Args),
     /// Name the chords of recordings (lab, CSV, JSON, JAMS)
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Verb::Transcribe(args) => transcribe::run(args),
         Verb::Tag(args) => tag::run(&args),
         Verb::Onsets(args) => onsets::run(args),
+        Verb::Beats(args) => beats::run(&args),
         Verb::Chroma(args) => chroma::run(args),
         Verb::Chords(args) => chords::run(&args),
         Verb::Key(args) => key::run(&args),

@@ -67,6 +67,56 @@ fn onsets_equal_mir_eval() {
 }
 
 #[test]
+fn beats_equal_mir_eval() {
+    equals_mir_eval("beat");
+}
+
+#[test]
+fn tempi_are_scored_one_by_one_and_in_the_mean() {
+    let at = folder();
+    for (name, text) in [
+        ("r/a.lab", "60\t120\t0.25\n"),
+        ("r/b.lab", "70\t140\t0.5\n"),
+    ] {
+        fs::create_dir_all(at.path().join("r")).unwrap();
+        fs::write(at.path().join(name), text).unwrap();
+    }
+    fs::create_dir(at.path().join("e")).unwrap();
+    fs::write(at.path().join("e/a.lab"), "120 180 0.5\n").unwrap();
+    // As `hemiola beats` writes it.
+    let json = r#"{"tempo_bpm": 70.5, "beats_per_bar": 4, "beats": []}"#;
+    fs::write(at.path().join("e/b.json"), json).unwrap();
+    let ran = hemiola(at.path(), &["evaluate", "tempo", "r", "e", "--json"]).succeeded();
+    let scores = ran.json();
+    assert_eq!(scores["files"]["a"]["P-score"], 0.75);
+    assert_eq!(scores["files"]["a"]["One-correct"], true);
+    assert_eq!(scores["files"]["b"]["P-score"], 0.5);
+    assert_eq!(scores["mean"]["One-correct"], 1.0);
+    assert_eq!(scores["mean"]["Both-correct"], 0.0);
+    let ran = hemiola(at.path(), &["evaluate", "tempo", "r", "e"]).succeeded();
+    assert!(ran.text().contains("0.6250"), "{}", ran.text());
+}
+
+#[test]
+fn beats_may_have_numbers_or_not() {
+    let at = folder();
+    fs::write(
+        at.path().join("r.beats"),
+        "5.0\t1\n5.5\t2\n6.0\t3\n6.5\t4\n",
+    )
+    .unwrap();
+    fs::write(at.path().join("e.txt"), "5.01\n5.5\n6.0\n6.9\n").unwrap();
+    let ran = hemiola(
+        at.path(),
+        &["evaluate", "beat", "r.beats", "e.txt", "--json"],
+    )
+    .succeeded();
+    assert_eq!(ran.json()["files"]["r"]["F-measure"], 0.75);
+    fs::write(at.path().join("e.txt"), "5.01\nsoon\n").unwrap();
+    hemiola(at.path(), &["evaluate", "beat", "r.beats", "e.txt"]).failed(1, &["e.txt", "line 2"]);
+}
+
+#[test]
 fn multipitch_equals_mir_eval() {
     equals_mir_eval("multipitch");
 }

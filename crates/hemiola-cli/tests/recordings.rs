@@ -17,7 +17,7 @@ struct Verb {
     other: &'static str,
 }
 
-const VERBS: [Verb; 6] = [
+const VERBS: [Verb; 7] = [
     Verb {
         name: "transcribe",
         format: "mid",
@@ -31,6 +31,11 @@ const VERBS: [Verb; 6] = [
     Verb {
         name: "onsets",
         format: "txt",
+        other: "csv",
+    },
+    Verb {
+        name: "beats",
+        format: "beats",
         other: "csv",
     },
     Verb {

@@ -7,7 +7,10 @@ use std::path::Path;
 use hemiola::evaluation::multipitch::Frame;
 use hemiola::evaluation::transcription::{PitchedInterval, Tolerances};
 use hemiola::evaluation::transcription_velocity::StruckInterval;
-use hemiola::evaluation::{frames, multipitch, onset, transcription, transcription_velocity};
+use hemiola::evaluation::{
+    beat, frames, multipitch, onset, tempo, transcription, transcription_velocity,
+};
+use hemiola::formats::read_tempi;
 use hemiola::music::Note;
 use serde::Serialize;
 use serde_json::Value;
@@ -119,6 +122,31 @@ fn onsets_equal_mir_eval() {
         let times = |rows: &[Vec<f64>]| rows.iter().map(|row| row[0]).collect::<Vec<_>>();
         onset::evaluate(&times(reference), &times(estimate))
     });
+}
+
+#[test]
+fn beats_equal_mir_eval() {
+    equals_mir_eval("beat", 2, |reference, estimate| {
+        let times = |rows: &[Vec<f64>]| rows.iter().map(|row| row[0]).collect::<Vec<_>>();
+        beat::evaluate(&times(reference), &times(estimate))
+    });
+}
+
+#[test]
+fn tempi_equal_mir_eval() {
+    let Some(folder) = support::shared("conformance/mir_eval/tempo") else {
+        return;
+    };
+    for number in 0..4 {
+        let read = |kind: &str| read_tempi(folder.join(format!("{kind}{number:02}.lab"))).unwrap();
+        let scores = tempo::evaluate(&read("ref"), read("est").bpm);
+        let json = std::fs::read_to_string(folder.join(format!("output{number:02}.json")));
+        let theirs: tempo::Scores = serde_json::from_str(&json.unwrap()).unwrap();
+        assert_eq!(scores, theirs, "{number}");
+    }
+    for number in 0..3 {
+        read_tempi(folder.join(format!("bad{number:02}.lab"))).unwrap_err();
+    }
 }
 
 fn note(onset_s: f64, offset_s: f64, pitch: u8, velocity: u8) -> Note {

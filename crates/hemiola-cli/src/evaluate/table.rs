@@ -68,9 +68,15 @@ pub fn write(
     Ok(())
 }
 
+/// A number, or 1 where something is so and 0 where it is not.
+pub fn number(score: &Value) -> Option<f64> {
+    let truth = || Some(f64::from(u8::from(score.as_bool()?)));
+    score.as_f64().or_else(truth)
+}
+
 impl Column {
     fn number(&self, scores: &Value) -> Option<f64> {
         let found = self.path.iter().try_fold(scores, |at, name| at.get(name));
-        found.and_then(Value::as_f64)
+        found.and_then(number)
     }
 }

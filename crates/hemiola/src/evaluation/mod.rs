@@ -3,6 +3,7 @@
 //! Every `evaluate` returns a struct that serialises with mir_eval's metric names.
 //! An empty reference or estimate scores zero; of chords and sections, an empty estimate is one segment over all.
 
+pub mod beat;
 pub mod chord;
 pub mod classification;
 pub mod frames;
@@ -16,6 +17,7 @@ pub mod onset;
 pub mod probe;
 pub mod retrieval;
 pub mod segment;
+pub mod tempo;
 pub mod transcription;
 pub mod transcription_velocity;
 

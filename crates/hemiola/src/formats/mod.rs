@@ -1,7 +1,8 @@
-//! Lists of notes, onsets and chords in and out as text, CSV, TSV and JSON; labelled intervals and chroma in and out;
+//! Lists of notes, onsets, beats and chords in and out as text, CSV, TSV and JSON; labelled intervals and chroma in and out;
 //! events, pitch tracks, keys and harmonic analyses in; chords out as JAMS, arrays as NPY.
 
 mod atomic;
+mod beats;
 mod chords;
 mod chroma;
 mod chroma_frames;
@@ -15,6 +16,7 @@ mod series;
 mod toml_text;
 
 pub use atomic::{check_writable, write_atomically};
+pub use beats::{BeatFormat, BeatList, begins_as_beats, read_beats, read_tempi};
 pub use chords::{ChordFormat, ChordList, Recording, begins_as_chords, read_chords};
 pub use chroma::{ChromaFormat, ChromaTable};
 pub use chroma_frames::{ChromaFrames, read_chroma};

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub fn read_events(path: impl AsRef<Path>) -> Result<Vec<f64>> {
     let path = path.as_ref();
     let mut events = Vec::new();
-    for (line, numbers) in rows(path)? {
+    for (line, numbers) in rows(path, None)? {
         match numbers.as_slice() {
             [time_s] if *time_s >= 0.0 => events.push(*time_s),
             _ => return Err(fault(path, line, "expected one time in seconds, 0 or more")),
@@ -29,7 +29,7 @@ pub fn read_events(path: impl AsRef<Path>) -> Result<Vec<f64>> {
 pub fn read_pitch_series(path: impl AsRef<Path>) -> Result<Vec<(f64, Vec<f64>)>> {
     let path = path.as_ref();
     let mut series: Vec<(f64, Vec<f64>)> = Vec::new();
-    for (line, numbers) in rows(path)? {
+    for (line, numbers) in rows(path, None)? {
         let (&time_s, frequencies_hz) = numbers
             .split_first()
             .filter(|_| numbers.iter().all(|number| *number >= 0.0))
@@ -56,14 +56,17 @@ pub fn read_pitch_series(path: impl AsRef<Path>) -> Result<Vec<(f64, Vec<f64>)>>
     Ok(series)
 }
 
-/// The numbers of each line that has some, with the number of the line.
-fn rows(path: &Path) -> Result<Vec<(usize, Vec<f64>)>> {
+/// The numbers of each line that has some, with the number of the line, from 0; a first line that is `header` is left out.
+pub(super) fn rows(path: &Path, header: Option<&str>) -> Result<Vec<(usize, Vec<f64>)>> {
     let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::input(path, "expected text with numbers; found binary data"))?;
     let text = text.trim_start_matches('\u{feff}');
     let mut rows = Vec::new();
     for (line, text) in text.lines().enumerate() {
+        if line == 0 && header == Some(text.trim()) {
+            continue;
+        }
         let text = text.split('#').next().unwrap_or_default();
         let cells = text.split(|c: char| c.is_whitespace() || c == ',');
         let mut numbers = Vec::new();

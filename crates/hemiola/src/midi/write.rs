@@ -7,18 +7,12 @@ use midly::{
     Format, Header, MetaMessage, MidiMessage, Smf, Timing, Track, TrackEvent, TrackEventKind,
 };
 
+use super::clock::Clock;
 use super::read::SUSTAIN_CONTROLLER;
-use super::{LONGEST_S, PedalEvent, TempoChange, note_fault};
+use super::{PedalEvent, TempoChange, note_fault};
 use crate::formats::write_atomically;
-use crate::music::Note;
+use crate::music::{BeatTrack, Note};
 use crate::{Error, Result};
-
-/// Ticks are never coarser than this, so that times are off by half of it at most.
-const COARSEST_TICK_S: f64 = 0.001;
-/// Ticks per quarter note are a multiple of this, so that notes of every usual length have whole ticks.
-const RESOLUTION_STEP: f64 = 480.0;
-/// What the format can hold (24 bits of microseconds per quarter) and a tempo still means something.
-pub const TEMPI_BPM: std::ops::RangeInclusive<f64> = 4.0..=1000.0;
 
 /// How to write a MIDI file.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +23,8 @@ pub struct WriteOptions<'a> {
     pub tempo_bpm: f64,
     /// Tempi that follow, in order of time.
     pub tempo_changes: &'a [TempoChange],
+    /// Where quarter notes lie instead, and with the numbers of these beats bars, too: the tempi are then those of the beats.
+    pub beats: Option<&'a BeatTrack>,
     /// The name of the track.
     pub name: String,
     /// A text at the start of the file, such as which model made it.
@@ -44,6 +40,7 @@ impl Default for WriteOptions<'_> {
             program: 0,
             tempo_bpm: 120.0,
             tempo_changes: &[],
+            beats: None,
             name: String::new(),
             text: None,
             pedal: &[],
@@ -78,7 +75,10 @@ pub fn write_midi(path: impl AsRef<Path>, notes: &[Note], options: &WriteOptions
 /// # Ok::<(), hemiola::Error>(())
 /// ```
 pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
-    let clock = Clock::new(options.tempo_bpm, options.tempo_changes)?;
+    let clock = match options.beats {
+        Some(track) if !track.beats.is_empty() => Clock::of_beats(&track.beats)?,
+        _ => Clock::of_tempi(options.tempo_bpm, options.tempo_changes)?,
+    };
     if options.program > 127 {
         return Err(Error::config(format!(
             "MIDI program {}; expected 0 to 127",
@@ -102,17 +102,7 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
     }
     events.sort_by_key(|&(tick, message)| (tick, message.order()));
 
-    let mut conductor = Vec::with_capacity(clock.stretches.len() + 2);
-    let mut now = 0;
-    for stretch in &clock.stretches {
-        let tempo = MetaMessage::Tempo(u24::new(stretch.microseconds_per_quarter));
-        conductor.push(meta(stretch.start - now, tempo));
-        now = stretch.start;
-        if let Some(text) = options.text.as_ref().filter(|_| conductor.len() == 1) {
-            conductor.push(meta(0, MetaMessage::Text(text.as_bytes())));
-        }
-    }
-    conductor.push(meta(0, MetaMessage::EndOfTrack));
+    let track_of_tempi = conductor(&clock, options.text.as_deref());
 
     let mut track = Vec::with_capacity(events.len() + 3);
     if !options.name.is_empty() {
@@ -126,7 +116,33 @@ pub fn encode_midi(notes: &[Note], options: &WriteOptions) -> Result<Vec<u8>> {
         now = tick;
     }
     track.push(meta(0, MetaMessage::EndOfTrack));
-    encode(&clock, vec![conductor, track])
+    encode(&clock, vec![track_of_tempi, track])
+}
+
+/// The first track: tempi, time signatures and a text.
+fn conductor<'a>(clock: &Clock, text: Option<&'a str>) -> Track<'a> {
+    let mut events = Vec::with_capacity(clock.stretches.len() + clock.bars.len() + 1);
+    for stretch in &clock.stretches {
+        let tempo = MetaMessage::Tempo(u24::new(stretch.microseconds_per_quarter));
+        events.push((stretch.start, tempo));
+    }
+    if let Some(text) = text {
+        events.insert(1, (0, MetaMessage::Text(text.as_bytes())));
+    }
+    for bar in &clock.bars {
+        // 2² is the quarter note; a click of a metronome each, and 8 thirty-second notes.
+        let signature = MetaMessage::TimeSignature(bar.n_quarters, 2, 24, 8);
+        events.push((bar.start, signature));
+    }
+    events.sort_by_key(|&(tick, _)| tick);
+    let mut now = 0;
+    let mut track = Track::with_capacity(events.len() + 1);
+    for (tick, message) in events {
+        track.push(meta(tick - now, message));
+        now = tick;
+    }
+    track.push(meta(0, MetaMessage::EndOfTrack));
+    track
 }
 
 fn encode(clock: &Clock, tracks: Vec<Track>) -> Result<Vec<u8>> {
@@ -142,77 +158,6 @@ fn encode(clock: &Clock, tracks: Vec<Track>) -> Result<Vec<u8>> {
         Error::config(format!("the notes do not fit into a MIDI file: {fault}"))
     })?;
     Ok(bytes)
-}
-
-struct Clock {
-    /// Ticks per quarter note.
-    resolution: u16,
-    /// At least one; the first begins at tick 0.
-    stretches: Vec<Stretch>,
-}
-
-/// Music of one tempo.
-struct Stretch {
-    start: u32,
-    /// When the file's player is at `start`.
-    start_s: f64,
-    microseconds_per_quarter: u32,
-    ticks_per_second: f64,
-}
-
-impl Clock {
-    fn new(bpm: f64, changes: &[TempoChange]) -> Result<Self> {
-        let mut tempi = vec![(0.0, bpm)];
-        tempi.extend(changes.iter().map(|change| (change.time_s, change.bpm)));
-        if let Some((_, bpm)) = tempi.iter().find(|(_, bpm)| !TEMPI_BPM.contains(bpm)) {
-            return Err(Error::config(format!(
-                "a tempo of {bpm} BPM; expected {} to {}",
-                TEMPI_BPM.start(),
-                TEMPI_BPM.end()
-            )));
-        }
-        let slowest = tempi.iter().map(|tempo| tempo.1).fold(f64::MAX, f64::min);
-        let coarsest = (6e7 / slowest).round() / 1e6 / COARSEST_TICK_S;
-        let resolution = (coarsest / RESOLUTION_STEP).ceil() * RESOLUTION_STEP;
-        let mut clock = Self {
-            resolution: resolution as u16,
-            stretches: Vec::with_capacity(tempi.len()),
-        };
-        for (time_s, bpm) in tempi {
-            let microseconds = (6e7 / bpm).round();
-            let (start, start_s) = match clock.stretches.last() {
-                None => (0, 0.0),
-                Some(last) => {
-                    let start = clock.tick(time_s).filter(|&start| start >= last.start);
-                    let start = start.ok_or_else(|| {
-                        Error::config(format!(
-                            "a tempo that begins at {time_s} s; expected rising times within a day"
-                        ))
-                    })?;
-                    let ticks = f64::from(start - last.start);
-                    (start, last.start_s + ticks / last.ticks_per_second)
-                }
-            };
-            clock.stretches.push(Stretch {
-                start,
-                start_s,
-                microseconds_per_quarter: microseconds as u32,
-                ticks_per_second: resolution * 1e6 / microseconds,
-            });
-        }
-        Ok(clock)
-    }
-
-    /// `None` before the start or after a day.
-    fn tick(&self, time_s: f64) -> Option<u32> {
-        if !(0.0..=LONGEST_S).contains(&time_s) {
-            return None;
-        }
-        let after = (self.stretches).partition_point(|stretch| stretch.start_s <= time_s);
-        let stretch = self.stretches.get(after.saturating_sub(1))?;
-        let ticks = (time_s - stretch.start_s) * stretch.ticks_per_second;
-        Some(stretch.start.saturating_add(ticks.round() as u32))
-    }
 }
 
 #[derive(Debug, Clone, Copy)]

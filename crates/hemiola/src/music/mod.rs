@@ -15,7 +15,7 @@ pub mod roman;
 mod segment;
 mod sounding;
 
-pub use beat::{Beat, BeatTrack};
+pub use beat::{Beat, BeatTrack, Tempi};
 pub use chroma::{Chroma, PITCH_CLASS_NAMES};
 pub use note::{Note, end_s, midi_to_hz, pitch_name};
 pub use note_name::{Letter, NoteName};

@@ -1,6 +1,7 @@
 //! From a file to a result.
 
 pub mod analyze;
+pub mod beats;
 pub mod chords;
 pub mod chroma;
 pub mod classify;
