@@ -26,6 +26,7 @@ fn save_encoder(folder: &Path, seed: u64) {
         channels: [3, 4, 8],
         attention_hidden: 3,
         projection: 4,
+        ..ContrastiveEncoderConfig::default()
     };
     let task = EmbedderConfig {
         clip_s: 0.5,

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use hemiola::analysis::{Analysis, Overview};
 use hemiola::formats::{
-    self, ChordFormat, ChordList, NoteFormat, OnsetFormat, OnsetList, write_atomically,
+    Annotations, BeatFormat, BeatList, ChordFormat, ChordList, OnsetFormat, OnsetList, encode_jams,
+    write_atomically,
 };
+use hemiola::midi::{WriteOptions, encode_midi};
 use hemiola::report::write_page;
 
 use super::Place;
@@ -141,10 +143,16 @@ impl AnalysisFolder {
         let version = Some(analysis.version.clone());
         let mut files = Vec::new();
         if let Some(notes) = &analysis.notes {
-            files.push((
-                NOTES,
-                formats::encode_notes(notes, NoteFormat::Midi, model("notes").as_deref())?,
-            ));
+            let options = WriteOptions {
+                text: model("notes")
+                    .map(|name| format!("hemiola {}, model {name}", analysis.version)),
+                beats: analysis
+                    .beats
+                    .as_ref()
+                    .filter(|track| track.beats.len() > 1),
+                ..WriteOptions::default()
+            };
+            files.push((NOTES, encode_midi(notes, &options)?));
         }
         if let Some(onsets) = &analysis.onsets {
             let list = OnsetList {
@@ -153,6 +161,14 @@ impl AnalysisFolder {
                 onsets: onsets.clone(),
             };
             files.push((ONSETS, list.encode(OnsetFormat::Txt)?));
+        }
+        if let Some(beats) = &analysis.beats {
+            let list = BeatList {
+                model: model("beats"),
+                version: version.clone(),
+                track: beats.clone(),
+            };
+            files.push((BEATS, list.encode(BeatFormat::Beats)?));
         }
         if let Some(chords) = &analysis.chords {
             let list = ChordList {
@@ -166,6 +182,7 @@ impl AnalysisFolder {
         let mut json = serde_json::to_vec(analysis)?;
         json.push(b'\n');
         files.push((ANALYSIS, json));
+        files.push((JAMS, encode_jams(&Annotations::from(analysis))?));
         Ok(files)
     }
 

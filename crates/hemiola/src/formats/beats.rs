@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::series::rows;
+use super::series::{read_text, rows};
 use crate::music::{Beat, BeatTrack, Tempi};
 use crate::{Error, Result};
 
@@ -75,7 +75,7 @@ pub fn read_beats(path: impl AsRef<Path>) -> Result<BeatTrack> {
         return Ok(read_json(path)?.track);
     }
     let mut beats = Vec::new();
-    for (line, numbers) in rows(path, Some(CSV_HEADER))? {
+    for (line, numbers) in rows(&read_text(path)?, path, Some(CSV_HEADER))? {
         let beat = match *numbers.as_slice() {
             [time_s] => Some((time_s, 0.0)),
             [time_s, number] => Some((time_s, number)),
@@ -119,7 +119,7 @@ pub fn read_tempi(path: impl AsRef<Path>) -> Result<Tempi> {
             weight: 1.0,
         });
     }
-    let rows = rows(path, None)?;
+    let rows = rows(&read_text(path)?, path, None)?;
     let numbers: Vec<&[f64]> = rows.iter().map(|(_, numbers)| numbers.as_slice()).collect();
     match *numbers.as_slice() {
         [&[slow, fast, weight]] if slow >= 0.0 && fast >= 0.0 && (0.0..=1.0).contains(&weight) => {

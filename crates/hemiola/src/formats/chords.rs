@@ -25,7 +25,7 @@ pub enum ChordFormat {
     Jams,
 }
 
-const CSV_HEADER: [&str; 3] = ["start_s", "end_s", "label"];
+pub(super) const CSV_HEADER: [&str; 3] = ["start_s", "end_s", "label"];
 
 /// Chords and where they come from; their form in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl ChordList {
             ChordFormat::Lab => return Ok(encode_lab(&self.chords).into_bytes()),
             ChordFormat::Csv => return encode_csv(&self.chords).map_err(|error| fault(&error)),
             ChordFormat::Json => serde_json::to_vec_pretty(self),
-            ChordFormat::Jams => serde_json::to_vec_pretty(&jams::document(self)),
+            ChordFormat::Jams => serde_json::to_vec_pretty(&jams::chord_document(self)),
         }
         .map_err(|error| fault(&error))?;
         bytes.push(b'\n');
@@ -102,22 +102,28 @@ pub fn begins_as_chords(path: impl AsRef<Path>) -> bool {
     };
     let text = text.trim_start_matches('\u{feff}').trim_start();
     match ending(path).as_str() {
-        "json" => text.starts_with('{'),
+        "json" | "jams" => text.starts_with('{'),
         "csv" => text.lines().next().map(str::trim_end) == Some(&CSV_HEADER.join(",")),
         _ => begins_as_lab(path),
     }
 }
 
-/// Chords in order and without overlap, from a file in any [`ChordFormat`] but JAMS; what does not end in `.csv` or
-/// `.json` is read as [`read_chord_lab`] does.
+/// Chords in order and without overlap, from a file in any [`ChordFormat`]; what does not end in `.csv`, `.json` or
+/// `.jams` is read as [`read_chord_lab`] does.
 ///
 /// # Errors
 /// The file cannot be read, or holds something else; the message names the line.
 pub fn read_chords(path: impl AsRef<Path>) -> Result<Vec<Segment<ChordLabel>>> {
     let path = path.as_ref();
+    let bytes = || std::fs::read(path).map_err(|source| Error::io(path, source));
     match ending(path).as_str() {
-        "json" => read_json(path),
-        "csv" => read_csv(path),
+        "json" => json_from(&bytes()?, path),
+        "csv" => csv_from(&bytes()?, path),
+        "jams" => {
+            let found = jams::read_jams(path)?;
+            let missing = || Error::input(path, "there are no chords in this JAMS file");
+            found.chords.ok_or_else(missing)
+        }
         _ => read_chord_lab(path),
     }
 }
@@ -143,9 +149,9 @@ fn encode_csv(chords: &[Segment<ChordLabel>]) -> std::result::Result<Vec<u8>, cs
     out.into_inner().map_err(|fault| fault.into_error().into())
 }
 
-fn read_csv(path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+/// A table in memory; `path` stands for the file in messages.
+pub(super) fn csv_from(bytes: &[u8], path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(bytes);
@@ -168,9 +174,9 @@ fn read_csv(path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
     in_order(chords).map_err(|fault| Error::input(path, format!("segment {fault}")))
 }
 
-fn read_json(path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
-    let list: ChordList = serde_json::from_slice(&bytes).map_err(|fault| {
+/// A [`ChordList`] in memory; `path` stands for the file in messages.
+pub(super) fn json_from(bytes: &[u8], path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
+    let list: ChordList = serde_json::from_slice(bytes).map_err(|fault| {
         let fault = format!("expected JSON with a list of chords, found {fault}");
         Error::input(path, fault)
     })?;

@@ -22,8 +22,14 @@ pub struct ChromaFrames {
 /// The file cannot be read, or holds something else; the message names the line.
 pub fn read_chroma(path: impl AsRef<Path>) -> Result<ChromaFrames> {
     let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
+    chroma_from(&bytes, path)
+}
+
+/// [`read_chroma`] of a file in memory; `path` stands for it in messages.
+pub(super) fn chroma_from(bytes: &[u8], path: &Path) -> Result<ChromaFrames> {
     let fault = |line: u64, message: String| Error::input(path, format!("line {line}: {message}"));
-    let mut table = csv::Reader::from_path(path).map_err(|e| Error::input(path, e.to_string()))?;
+    let mut table = csv::Reader::from_reader(bytes);
     let header = table
         .headers()
         .map_err(|e| Error::input(path, e.to_string()))?;

@@ -23,7 +23,8 @@ const ROUNDING_S: f64 = 1e-6;
 /// before its start; or a segment begins before the one above ends. The message names the line, and the column in
 /// characters.
 pub fn read_lab(path: impl AsRef<Path>) -> Result<Vec<Segment<String>>> {
-    read(path.as_ref(), |label| Ok(label.to_owned()))
+    let path = path.as_ref();
+    lab_from(&read_text(path)?, path, |label| Ok(label.to_owned()))
 }
 
 /// The same with labels that are chords in Harte's syntax.
@@ -32,7 +33,13 @@ pub fn read_lab(path: impl AsRef<Path>) -> Result<Vec<Segment<String>>> {
 /// As [`read_lab`], or a label is no chord; the message names the line and the column, what was expected and what was
 /// found.
 pub fn read_chord_lab(path: impl AsRef<Path>) -> Result<Vec<Segment<ChordLabel>>> {
-    read(path.as_ref(), |label| {
+    let path = path.as_ref();
+    chords_from(&read_text(path)?, path)
+}
+
+/// [`read_chord_lab`] of a text; `path` stands for the file in messages.
+pub(super) fn chords_from(text: &str, path: &Path) -> Result<Vec<Segment<ChordLabel>>> {
+    lab_from(text, path, |label| {
         parse_chord(label).map_err(|fault| (fault.column, fault.to_string()))
     })
 }
@@ -44,8 +51,12 @@ pub fn read_chord_lab(path: impl AsRef<Path>) -> Result<Vec<Segment<ChordLabel>>
 /// The file cannot be read, or has not exactly one key; the message names the line.
 pub fn read_key(path: impl AsRef<Path>) -> Result<KeyLabel> {
     let path = path.as_ref();
-    let text = read_text(path)?;
-    let mut lines = lines_of(&text);
+    key_from(&read_text(path)?, path)
+}
+
+/// [`read_key`] of a text; `path` stands for the file in messages.
+pub(super) fn key_from(text: &str, path: &Path) -> Result<KeyLabel> {
+    let mut lines = lines_of(text);
     let expected = "expected one key such as \"C# minor\" or X";
     let Some((number, line)) = lines.next() else {
         return Err(Error::input(path, format!("{expected}, found nothing")));
@@ -99,15 +110,16 @@ pub fn begins_as_key(path: impl AsRef<Path>) -> bool {
 }
 
 /// What is wrong with a label, and how many of its characters come before it.
-type LabelFault = (usize, String);
+pub(super) type LabelFault = (usize, String);
 
-fn read<L>(
+/// The segments of a text; `path` stands for the file in messages.
+pub(super) fn lab_from<L>(
+    text: &str,
     path: &Path,
     parse: impl Fn(&str) -> std::result::Result<L, LabelFault>,
 ) -> Result<Vec<Segment<L>>> {
-    let text = read_text(path)?;
     let mut segments: Vec<Segment<L>> = Vec::new();
-    for (number, text) in lines_of(&text) {
+    for (number, text) in lines_of(text) {
         let mut segment = Line { text, number }
             .segment(&parse)
             .map_err(|fault| Error::input(path, fault))?;

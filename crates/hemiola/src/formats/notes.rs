@@ -11,7 +11,7 @@ use crate::music::Note;
 use crate::{Error, Result};
 
 /// The velocity of notes from files that give none.
-const UNKNOWN_VELOCITY: u8 = 64;
+pub(super) const UNKNOWN_VELOCITY: u8 = 64;
 
 /// How a list of notes is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +99,19 @@ pub fn begins_as_notes(path: impl AsRef<Path>) -> bool {
         let cells = line.split(|&byte| byte == table.separator);
         let expected = table.header.iter().map(|cell| cell.as_bytes());
         cells.map(<[u8]>::trim_ascii).eq(expected)
+    })
+}
+
+/// The format of a table by its first line.
+pub(super) fn table_format(line: &str) -> Option<NoteFormat> {
+    let tables = [
+        (NoteFormat::Csv, CSV),
+        (NoteFormat::Tsv, TSV),
+        (NoteFormat::Maps, MAPS),
+    ];
+    tables.into_iter().find_map(|(format, table)| {
+        let cells = line.split(char::from(table.separator)).map(str::trim);
+        cells.eq(table.header.iter().copied()).then_some(format)
     })
 }
 

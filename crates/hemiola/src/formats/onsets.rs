@@ -21,7 +21,7 @@ pub enum OnsetFormat {
     Json,
 }
 
-const CSV_HEADER: &str = "time_s,strength";
+pub(super) const CSV_HEADER: &str = "time_s,strength";
 
 /// Onsets and where they come from; their form in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -127,31 +127,39 @@ fn read_json(path: &Path) -> Result<Vec<f64>> {
 fn read_csv(path: &Path) -> Result<Vec<f64>> {
     let text = std::fs::read(path).map_err(|source| Error::io(path, source))?;
     let text = String::from_utf8_lossy(&text);
-    let mut lines = text.trim_start_matches('\u{feff}').lines();
-    if lines.next().map(str::trim) != Some(CSV_HEADER) {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.lines().next().map(str::trim) != Some(CSV_HEADER) {
         return read_events(path);
     }
-    let mut times_s = Vec::new();
-    for (number, line) in lines.enumerate() {
+    let onsets = csv_from(text, path)?;
+    Ok(onsets.iter().map(|onset| onset.time_s).collect())
+}
+
+/// A table with its header; `path` stands for the file in messages.
+pub(super) fn csv_from(text: &str, path: &Path) -> Result<Vec<Onset>> {
+    let mut onsets = Vec::new();
+    for (number, line) in text.lines().enumerate().skip(1) {
         if line.trim().is_empty() {
             continue;
         }
-        let time_s = line
-            .split_once(',')
-            .filter(|(_, strength)| strength.trim().parse::<f32>().is_ok())
-            .and_then(|(time_s, _)| time_s.trim().parse().ok())
-            .filter(|time_s: &f64| *time_s >= 0.0 && time_s.is_finite());
-        times_s.push(time_s.ok_or_else(|| {
+        let onset = line.split_once(',').and_then(|(time_s, strength)| {
+            Some(Onset {
+                time_s: time_s.trim().parse().ok()?,
+                strength: strength.trim().parse().ok()?,
+            })
+        });
+        let onset = onset.filter(|onset| onset.time_s >= 0.0 && onset.time_s.is_finite());
+        onsets.push(onset.ok_or_else(|| {
             Error::input(
                 path,
                 format!(
                     "line {}: expected a time in seconds, 0 or more, and a strength, found {line:?}",
-                    number + 2
+                    number + 1
                 ),
             )
         })?);
     }
-    Ok(times_s)
+    Ok(onsets)
 }
 
 /// Whether a file begins as a list of onsets or of notes; what cannot be read does, so that reading it tells why.

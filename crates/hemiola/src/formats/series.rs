@@ -10,8 +10,13 @@ use crate::{Error, Result};
 /// The file cannot be read, or a line is not one number of 0 or more; the message names it.
 pub fn read_events(path: impl AsRef<Path>) -> Result<Vec<f64>> {
     let path = path.as_ref();
+    events_from(&read_text(path)?, path)
+}
+
+/// [`read_events`] of a text; `path` stands for the file in messages.
+pub(super) fn events_from(text: &str, path: &Path) -> Result<Vec<f64>> {
     let mut events = Vec::new();
-    for (line, numbers) in rows(path, None)? {
+    for (line, numbers) in rows(text, path, None)? {
         match numbers.as_slice() {
             [time_s] if *time_s >= 0.0 => events.push(*time_s),
             _ => return Err(fault(path, line, "expected one time in seconds, 0 or more")),
@@ -29,7 +34,7 @@ pub fn read_events(path: impl AsRef<Path>) -> Result<Vec<f64>> {
 pub fn read_pitch_series(path: impl AsRef<Path>) -> Result<Vec<(f64, Vec<f64>)>> {
     let path = path.as_ref();
     let mut series: Vec<(f64, Vec<f64>)> = Vec::new();
-    for (line, numbers) in rows(path, None)? {
+    for (line, numbers) in rows(&read_text(path)?, path, None)? {
         let (&time_s, frequencies_hz) = numbers
             .split_first()
             .filter(|_| numbers.iter().all(|number| *number >= 0.0))
@@ -57,10 +62,11 @@ pub fn read_pitch_series(path: impl AsRef<Path>) -> Result<Vec<(f64, Vec<f64>)>>
 }
 
 /// The numbers of each line that has some, with the number of the line, from 0; a first line that is `header` is left out.
-pub(super) fn rows(path: &Path, header: Option<&str>) -> Result<Vec<(usize, Vec<f64>)>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::input(path, "expected text with numbers; found binary data"))?;
+pub(super) fn rows(
+    text: &str,
+    path: &Path,
+    header: Option<&str>,
+) -> Result<Vec<(usize, Vec<f64>)>> {
     let text = text.trim_start_matches('\u{feff}');
     let mut rows = Vec::new();
     for (line, text) in text.lines().enumerate() {
@@ -80,6 +86,12 @@ pub(super) fn rows(path: &Path, header: Option<&str>) -> Result<Vec<(usize, Vec<
         }
     }
     Ok(rows)
+}
+
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|source| Error::io(path, source))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::input(path, "expected text with numbers; found binary data"))
 }
 
 fn fault(path: &Path, line: usize, what: &str) -> Error {

@@ -7,6 +7,7 @@ use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
 
+use super::beats::BeatTracker;
 use super::chords::{ChordReader, spell_by_key};
 use super::chroma::ChromaExtractor;
 use super::embed::Embedder;
@@ -368,6 +369,13 @@ impl Analyser {
             }
             picker.finish(&mut onsets);
             analysis.onsets = Some(onsets);
+        }
+        if self.wants(Part::Beats) {
+            let chords = analysis.chords.iter().flatten();
+            let changes_s: Vec<f64> = chords.map(|chord| chord.start_s).collect();
+            let changes_s = (!changes_s.is_empty()).then_some(changes_s.as_slice());
+            let track = BeatTracker::default().track(activations, fps, changes_s);
+            analysis.beats = Some(track);
         }
     }
 }
