@@ -1,6 +1,6 @@
 //! What a linear model learns from a few labelled clips, by what it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
@@ -61,7 +61,10 @@ impl Probe {
         let source = self.labelled.as_ref().unwrap_or(&self.reference);
         let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let from = other.as_ref().unwrap_or(&told);
-        for (i, file) in from.iter().enumerate() {
+        let asked: BTreeSet<&str> = told.iter().map(|file| file.label.as_str()).collect();
+        // What is never asked for is not to be learned either.
+        let known = |file: &LabelledFile| asked.contains(file.label.as_str());
+        for (i, file) in from.iter().enumerate().filter(|(_, file)| known(file)) {
             classes.entry(&file.label).or_default().push(i);
         }
         if let Some(file) = told.iter().find(|file| !classes.contains_key(&*file.label)) {
