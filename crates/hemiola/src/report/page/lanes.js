@@ -104,16 +104,17 @@ if (notes) {
   high = Math.min(127, high + 2);
   while (high - low < 23) { low = Math.max(0, low - 1); high = Math.min(127, high + 1); }
   const keys = high - low + 1;
-  // From far away, notes are cells: ten a second, as loud as the loudest note.
-  const FPS = 10, rows = keys, cells = new Uint8Array((Math.ceil(DURATION * FPS) + 1) * rows);
-  for (let i = 0; i < notes.count; i++) {
-    const level = 90 + Math.round(notes.velocity[i] * 1.25), row = notes.pitch[i] - low;
-    for (let c = Math.floor(notes.onset[i] * FPS); c <= Math.floor(notes.offset[i] * FPS); c++) {
-      const cell = c * rows + row;
-      if (cell < cells.length && cells[cell] < level) cells[cell] = level;
+  // From far away, many notes are cells: ten a second, as loud as the loudest note.
+  const MANY = 2000;
+  let far = null;
+  const cellsOfNotes = () => {
+    const FPS = 10, length = notes.last[notes.count - 1], cells = new Uint8Array((Math.ceil(Math.min(DURATION, length) * FPS) + 1) * keys);
+    for (let i = 0; i < notes.count; i++) {
+      const level = 90 + Math.round(notes.velocity[i] * 1.25), row = notes.pitch[i] - low;
+      for (let c = Math.floor(notes.onset[i] * FPS); c <= notes.offset[i] * FPS && c * keys < cells.length; c++) cells[c * keys + row] = Math.max(cells[c * keys + row], level);
     }
-  }
-  const far = new Raster(cells, { rows, fps: FPS, from_s: 0 }, "presence", false);
+    return new Raster(cells, { rows: keys, fps: FPS, from_s: 0 }, "presence", false);
+  };
   const black = p => [1, 3, 6, 8, 10].includes(p % 12);
   notes.range = range;
   notes.sounding = s => {
@@ -125,7 +126,8 @@ if (notes) {
     id: "notes", title: "Notes", detail: plural(notes.count, "note") + (range && ", " + range), height: Math.min(340, Math.max(180, keys * 5)), empty: !notes.count,
     draw(pen, w, h, ratio) {
       const key = h / keys, y = p => (high - p) * key;
-      if (view.pace < 6 && notes.count > 2000) {
+      if (view.pace < 6 && notes.count > MANY) {
+        far = far || cellsOfNotes();
         pen.cells(0, 0, w, h, c => far.draw(c, h, ratio));
         return;
       }
@@ -182,9 +184,9 @@ if (chords) {
       let drawn = -1;
       for (let i = first; i < last; i++) {
         const x0 = view.x(chords.start[i]), x1 = view.x(chords.end[i]);
-        if (x1 < drawn + 0.5) continue;
-        drawn = x1;
-        const wide = Math.max(x1 - x0 - (x1 - x0 > 3 ? 1 : 0), 0.5), kind = chords.kind(i);
+        if (x1 < drawn) continue;
+        drawn = Math.max(x1, x0 + 1);
+        const wide = Math.max(x1 - x0 - (x1 - x0 > 3 ? 1 : 0), 1), kind = chords.kind(i);
         pen.rect(x0, 0, wide, rows[0] - 1, colours[KINDS[kind]]);
         if (x1 - x0 > 9) label(pen, chords.name(i), x0, x1, rows[0] / 2, { size: 13, weight: 600, colour: kind ? colours.ink : colours.quiet });
         if (rows.length > 1 && chords.numeral(i) && x1 - x0 > 9) label(pen, chords.numeral(i), x0, x1, rows[0] + rows[1] / 2 - 1, { size: 12 });
@@ -217,7 +219,7 @@ if (instruments) {
   for (let i = 0; i <= count; i++)
     edges[i] = i === 0 ? start[0] || 0 : i === count ? end[count - 1] : (start[i - 1] + end[i - 1] + start[i] + end[i]) / 4;
   // Windows are cells of equal length, those of the window in their middle.
-  const fps = Math.min(20, Math.max(0.05, 2 * count / Math.max(edges[count] - edges[0], 0.1))), grid = new Uint8Array(Math.ceil(DURATION * fps) * rows.length);
+  const fps = Math.min(20, Math.max(0.05, 2 * count / Math.max(edges[count] - edges[0], 0.1))), grid = new Uint8Array(Math.ceil(Math.min(DURATION, edges[count] || 0) * fps) * rows.length);
   for (let c = 0, i = 0; c * rows.length < grid.length; c++) {
     while (i < count && edges[i + 1] <= (c + 0.5) / fps) i++;
     if (i < count && edges[i] <= (c + 0.5) / fps) rows.forEach((row, r) => grid[c * rows.length + rows.length - 1 - r] = cells[i * n + row.k]);
@@ -262,8 +264,9 @@ if (beats) lanes.push({
     for (let i = first; i < last; i++) {
       const x = view.x(beats.time[i]), bar = beats.number[i] === 1;
       if (bar) {
+        const half = textWidth(String(beats.bar[i]), 11, 600) / 2 + 1;
         if (apart * per > 5 || (beats.bar[i] - 1) % step === 0) pen.rect(x - 0.75, 15, 1.5, h - 15, colours.ink, 0.85);
-        if ((beats.bar[i] - 1) % step === 0) pen.text(Math.max(x, textWidth(String(beats.bar[i]), 11, 600) / 2 + 1), 8, String(beats.bar[i]), { size: 11, align: "center", weight: 600 });
+        if ((beats.bar[i] - 1) % step === 0) pen.text(Math.min(Math.max(x, half), w - half), 8, String(beats.bar[i]), { size: 11, align: "center", weight: 600 });
       } else {
         if (apart > 4) pen.rect(x - 0.5, 24, 1, h - 24, colours.beat, 0.8);
         if (apart > 34) pen.text(x, 17, String(beats.number[i]), { size: 10, align: "center", colour: colours.quiet });

@@ -92,7 +92,7 @@ function penFor(canvas, w, h, ratio = devicePixelRatio) {
 /** Times for an axis with at least `room` pixels between them. */
 function ticks(room = 90) {
   const steps = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
-  const step = steps.find(s => s * view.pace >= room) || 7200;
+  const step = steps.find(s => s * view.pace >= room) || 7200 * 2 ** Math.max(0, Math.ceil(Math.log2(room / view.pace / 7200)));
   const digits = step < 0.1 ? 2 : step < 1 ? 1 : 0, list = [];
   for (let i = Math.ceil(view.from / step - 1e-9); i * step <= view.to + 1e-9; i++) list.push([i * step, clock(i * step, digits)]);
   return list;
