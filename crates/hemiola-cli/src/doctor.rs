@@ -242,8 +242,9 @@ fn temporary_folder(problems: &mut Vec<String>) -> Folder {
         .and_then(|mut file| file.write_all(b"hemiola").and_then(|()| file.flush()));
     if let Err(fault) = &written {
         problems.push(format!(
-            "the temporary folder {} cannot be written to: {fault}; name another one in the environment variable TMPDIR",
-            path.display()
+            "the temporary folder {} cannot be written to: {}; name another one in the environment variable TMPDIR",
+            path.display(),
+            fault.kind()
         ));
     }
     Folder {
