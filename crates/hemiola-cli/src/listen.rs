@@ -41,6 +41,14 @@ Standard input is WAV, another format that is recognised, or raw PCM as recorder
   ffmpeg -loglevel error -i URL -ac 1 -ar 22050 -f s16le - | hemiola listen - --json
 Ctrl-C ends it; what was heard until then is written.\n";
 
+/// Of the microphones that can be heard; none where the program is built without.
+pub fn microphone_names() -> Vec<String> {
+    #[cfg(feature = "microphone")]
+    return microphone::names();
+    #[cfg(not(feature = "microphone"))]
+    Vec::new()
+}
+
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

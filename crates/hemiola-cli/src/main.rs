@@ -7,7 +7,9 @@ mod batch;
 mod beats;
 mod chords;
 mod chroma;
+mod convert;
 mod data;
+mod doctor;
 mod embed;
 mod evaluate;
 mod features;
@@ -18,6 +20,7 @@ mod inputs;
 mod interpolate;
 mod key;
 mod listen;
+mod man;
 mod midi_files;
 mod models;
 mod onsets;
@@ -107,6 +110,13 @@ enum Verb {
     Data(data::Args),
     /// List, show, export and import models
     Models(models::Args),
+    /// Turn notes, onsets, beats, chords, keys, sections and tags of one file format into another (MIDI, MusicXML, JAMS, lab,
+    /// Sonic Visualiser, Audacity …)
+    Convert(convert::Args),
+    /// Tell whether what the program needs is there
+    Doctor(doctor::Args),
+    /// Write manual pages
+    Man(man::Args),
     /// Print a shell's completion script
     Completions {
         /// The shell
@@ -142,6 +152,9 @@ fn main() -> ExitCode {
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Models(args) => models::run(args),
+        Verb::Convert(args) => convert::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
+        Verb::Man(args) => man::run(&args, Cli::command()),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hemiola", &mut script);

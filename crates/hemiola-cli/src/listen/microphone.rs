@@ -110,6 +110,15 @@ impl Received {
     }
 }
 
+/// Of all that the system has; none where it cannot list them.
+pub fn names() -> Vec<String> {
+    let devices = cpal::default_host().input_devices();
+    devices.map_or_else(
+        |_| Vec::new(),
+        |found| found.map(|device| device.to_string()).collect(),
+    )
+}
+
 fn choose(host: &cpal::Host, name: Option<&str>) -> Result<cpal::Device> {
     let Some(name) = name else {
         return host.default_input_device().context(

@@ -229,7 +229,7 @@ fn json(bytes: &[u8], name: &Path) -> Result<Annotations> {
         Error::input(name, format!("expected {what} in JSON, found {fault}"))
     };
     let mut found = Annotations::default();
-    if value.pointer("/recording/duration_s").is_some() && has("version") && !has("model") {
+    if value.pointer("/recording/sample_rate").is_some() {
         let analysis: Analysis =
             serde_json::from_value(value).map_err(|e| fault("an analysis", e))?;
         return Ok((&analysis).into());

@@ -21,12 +21,12 @@ impl Annotations {
         let kind = format.writes().iter().copied().find(fits);
         kind.ok_or_else(|| {
             Error::config(match what {
-                Some(what) if !told.contains(&what) => {
+                Some(what) if !told.is_empty() && !told.contains(&what) => {
                     let told: Vec<&str> = told.iter().map(|kind| kind.as_str()).collect();
                     format!("there are no {what} in it; it tells {}", told.join(", "))
                 }
-                Some(what) => refusal(&[what], format),
-                None => refusal(&told, format),
+                Some(what) if !told.is_empty() => refusal(&[what], format),
+                _ => refusal(&told, format),
             })
         })
     }

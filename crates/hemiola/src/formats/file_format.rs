@@ -133,7 +133,7 @@ impl FileFormat {
             (Self::Lab | Self::Audacity, Kind::Notes) => Some("the velocities"),
             (Self::Txt, Kind::Notes) => Some("the velocities"),
             (Self::MusicXml | Self::Mxl, Kind::Notes) => {
-                Some("times between the sixteenths and triplets of the beats, and pedals")
+                Some("times between the note values of the beats")
             }
             (Self::Txt | Self::SonicVisualiser | Self::Audacity, Kind::Onsets) => {
                 Some("the strengths")

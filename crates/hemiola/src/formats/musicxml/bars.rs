@@ -8,10 +8,9 @@ use crate::{Error, Result};
 const USUAL_BEAT_S: f64 = 0.5;
 /// A score has no more beats than this.
 const MOST_BEATS: usize = 200_000;
-/// How much better triplets must fit the onsets of a beat than sixteenths, whose grid is finer.
-const TRIPLET_ADVANTAGE: f64 = 0.5;
-/// Beats that the onsets of a beat may be off sixteenths in sum before triplets are thought of.
-const CLOSE_BEATS: f64 = 0.05;
+/// Into how many equal parts a beat can be divided, in the order in which they are tried, and how far, in beats, an onset may
+/// be off: sixteenths, triplets of eighths and of sixteenths, thirty-seconds.
+const DIVISIONS_OF_BEATS: [(u32, f64); 4] = [(4, 0.08), (3, 0.06), (6, 0.03), (8, 0.03)];
 
 /// A bar of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,8 +35,8 @@ impl Bar {
 #[derive(Debug)]
 pub(super) struct Grid {
     beats: Vec<Beat>,
-    /// Whether a beat is divided into three.
-    in_triplets: Vec<bool>,
+    /// Into how many equal parts each beat is divided.
+    parts: Vec<u32>,
 }
 
 impl Grid {
@@ -55,7 +54,7 @@ impl Grid {
         }
         let per_bar = track.map_or(4, |track| track.beats_per_bar).max(1);
         let mut grid = Self {
-            in_triplets: Vec::new(),
+            parts: Vec::new(),
             beats,
         };
         if grid.beats.is_empty() {
@@ -69,7 +68,7 @@ impl Grid {
             .map(|note| note.onset_s)
             .fold(f64::INFINITY, f64::min);
         grid.extend(first_s, crate::music::end_s(notes), per_bar)?;
-        grid.in_triplets = grid.choose_divisions(notes);
+        grid.parts = grid.choose_divisions(notes);
         Ok(grid)
     }
 
@@ -124,20 +123,29 @@ impl Grid {
         Ok(())
     }
 
-    fn choose_divisions(&self, notes: &[Note]) -> Vec<bool> {
+    /// Of each beat the first division that all its onsets are close to; where none is, sixteenths or triplets, whichever the
+    /// farthest onset is closer to.
+    fn choose_divisions(&self, notes: &[Note]) -> Vec<u32> {
         let off = |part: f64, steps: f64| ((part * steps).round() / steps - part).abs();
-        let mut errors = vec![[0.0; 2]; self.beats.len()];
+        let mut farthest = vec![[0.0f64; DIVISIONS_OF_BEATS.len()]; self.beats.len()];
         for note in notes {
             let (beat, part) = self.place(note.onset_s);
-            if let Some([sixteenths, triplets]) = errors.get_mut(beat) {
-                *sixteenths += off(part, 4.0);
-                *triplets += off(part, 3.0);
+            let here = farthest.get_mut(beat).into_iter().flatten();
+            for (farthest, (parts, _)) in here.zip(DIVISIONS_OF_BEATS) {
+                *farthest = farthest.max(off(part, f64::from(parts)));
             }
         }
-        let in_triplets = |[sixteenths, triplets]: [f64; 2]| {
-            sixteenths > CLOSE_BEATS && triplets < TRIPLET_ADVANTAGE * sixteenths
+        let choose = |farthest: [f64; DIVISIONS_OF_BEATS.len()]| {
+            let mut tried = DIVISIONS_OF_BEATS.into_iter().zip(farthest);
+            let close = tried.find(|((_, most), farthest)| farthest <= most);
+            let [sixteenths, triplets, ..] = farthest;
+            match close {
+                Some(((parts, _), _)) => parts,
+                None if triplets < sixteenths => 3,
+                None => 4,
+            }
         };
-        errors.into_iter().map(in_triplets).collect()
+        farthest.into_iter().map(choose).collect()
     }
 
     /// The beat that a time lies in, and which part of it has passed.
@@ -168,10 +176,7 @@ impl Grid {
     }
 
     fn step(&self, beat: usize) -> u32 {
-        match self.in_triplets.get(beat) {
-            Some(true) => DIVISIONS / 3,
-            _ => DIVISIONS / 4,
-        }
+        DIVISIONS / self.parts.get(beat).copied().unwrap_or(4)
     }
 
     /// From the first beat to the last.

@@ -15,6 +15,8 @@ use crate::music::key::{Key, Mode};
 const SAME_TEMPO: f64 = 5e-4;
 /// The loudness that MusicXML counts from, in MIDI velocities.
 const FORTE_VELOCITY: f64 = 90.0;
+/// Divisions of a whole note.
+const WHOLE: u32 = 4 * DIVISIONS;
 /// Letters in the order in which signatures sharpen them.
 const SHARPENED: [char; 7] = ['F', 'C', 'G', 'D', 'A', 'E', 'B'];
 
@@ -185,7 +187,8 @@ impl<'a> Measures<'a> {
         chords: &[&Chord],
         accidentals: &HashSet<(usize, u32, u8)>,
     ) {
-        if chords.is_empty() {
+        // A rest of the whole bar would fill up a pick-up.
+        if chords.is_empty() && !bar.is_partial {
             xml.open("note", "");
             xml.empty("rest", "measure=\"yes\"");
             xml.text("duration", divisions(bar.beats));
@@ -297,11 +300,16 @@ impl Place {
             return xml.close();
         }
         for (_, length) in values(start, end) {
-            xml.open("note", "");
-            xml.empty("rest", "");
-            xml.text("duration", length);
-            self.write(xml, Some(length));
-            xml.close();
+            // A whole rest would be read as one of the whole bar.
+            let halves = if length == WHOLE { 2 } else { 1 };
+            for _ in 0..halves {
+                let length = length / halves;
+                xml.open("note", "");
+                xml.empty("rest", "");
+                xml.text("duration", length);
+                self.write(xml, Some(length));
+                xml.close();
+            }
         }
     }
 }

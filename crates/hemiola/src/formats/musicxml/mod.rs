@@ -13,5 +13,5 @@ mod xml;
 pub use read::music_xml_from;
 pub use write::{encode_music_xml, encode_mxl};
 
-/// Of a quarter note: enough for sixteenths and for triplets of eighths.
-const DIVISIONS: u32 = 12;
+/// Of a quarter note: enough for thirty-seconds and for triplets of sixteenths.
+const DIVISIONS: u32 = 24;

@@ -259,10 +259,7 @@ impl Score {
                     let end = found.get(*index).map_or(f64::NAN, |tied| tied.1);
                     (end - from).abs() < SAME
                 };
-                let tied = waiting
-                    .iter()
-                    .position(ends_here)
-                    .filter(|_| note.is_tied_on);
+                let tied = waiting.iter().position(ends_here);
                 let index = match tied.map(|at| waiting.swap_remove(at)) {
                     Some(index) => {
                         if let Some(first) = found.get_mut(index) {
@@ -303,19 +300,22 @@ impl Score {
                 true => 1.0,
                 false => 4.0 / f64::from(time.1),
             };
-            let length = pair[1] - pair[0];
-            let count = (length / unit - SAME).ceil().max(0.0) as u32;
-            let whole = (nominal / unit).round() as u32;
-            // A pick-up counts up to the first full bar.
-            let before = if bar == 0 {
-                whole.saturating_sub(count)
-            } else {
-                0
+            let beats_here = (pair[1] - pair[0]) / unit;
+            let whole = (nominal / unit).round();
+            // A pick-up counts up to the first full bar, and its beats lie before that.
+            let is_partial = bar == 0 && beats_here < whole - SAME;
+            let (count, first) = match is_partial {
+                true => {
+                    let count = (beats_here + SAME).floor();
+                    (count, pair[1] - count * unit)
+                }
+                false => ((beats_here - SAME).ceil().max(0.0), pair[0]),
             };
-            for index in 0..count {
+            let before = if is_partial { whole - count } else { 0.0 };
+            for index in 0..count as u32 {
                 beats.push(Beat {
-                    time_s: self.time_s(pair[0] + f64::from(index) * unit),
-                    number: u8::try_from(before + index + 1).unwrap_or(u8::MAX),
+                    time_s: self.time_s(first + f64::from(index) * unit),
+                    number: (before + f64::from(index) + 1.0).min(255.0) as u8,
                 });
             }
         }

@@ -18,7 +18,7 @@ pub(super) struct Written {
     pub(super) pitch: u8,
     /// Per cent of forte.
     pub(super) dynamics: Option<f64>,
-    pub(super) is_tied_on: bool,
+    /// Whether it is tied to what follows; scores leave out the other end now and then.
     pub(super) goes_on: bool,
 }
 
@@ -183,8 +183,9 @@ impl<'a> PartReader<'a> {
             self.lacks.unpitched += 1;
             return Ok(end);
         };
-        let ties = node.children().filter(|child| child.has_tag_name("tie"));
-        let ties: Vec<&str> = ties.filter_map(|tie| tie.attribute("type")).collect();
+        let mut children = node.children();
+        let goes_on = children
+            .any(|child| child.has_tag_name("tie") && child.attribute("type") == Some("start"));
         let dynamics = node
             .attribute("dynamics")
             .and_then(|text| text.parse().ok());
@@ -193,8 +194,7 @@ impl<'a> PartReader<'a> {
             length,
             pitch: self.pitch(pitch)?,
             dynamics,
-            is_tied_on: ties.contains(&"stop"),
-            goes_on: ties.contains(&"start"),
+            goes_on,
         });
         Ok(end)
     }

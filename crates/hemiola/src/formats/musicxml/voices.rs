@@ -81,8 +81,11 @@ fn voices(mut notes: Vec<(u8, u32, u32, u8)>) -> Vec<Voice> {
     voices
 }
 
+/// Lengths within a beat that have a name, in divisions.
+const NAMED: [u32; 8] = [18, 16, 12, 9, 8, 6, 4, 3];
+
 /// What a stretch is written with: values that have a name, tied to one another, which begin and end on beats where they
-/// can; lengths in divisions.
+/// can; beginnings and lengths in divisions.
 pub(super) fn values(start: u32, end: u32) -> Vec<(u32, u32)> {
     let mut values = Vec::new();
     let mut at = start;
@@ -91,14 +94,17 @@ pub(super) fn values(start: u32, end: u32) -> Vec<(u32, u32)> {
         let in_beat = at % DIVISIONS;
         let length = match (in_beat, left) {
             // Off the beat by an eighth, as syncopes are.
-            (6, 12) => 12,
-            (0, 18) => 18,
-            (0, left) if left >= DIVISIONS => match left / DIVISIONS {
-                beats @ 1..=3 => beats * DIVISIONS,
-                _ => 4 * DIVISIONS,
-            },
-            (0, left) => left,
-            (_, left) => left.min(DIVISIONS - in_beat),
+            (12, DIVISIONS) => DIVISIONS,
+            (0, 36) => 36,
+            (0, DIVISIONS..) => DIVISIONS * (left / DIVISIONS).min(4),
+            _ => {
+                let within = left.min(DIVISIONS - in_beat);
+                let fits = |named: &u32| {
+                    let rest = within.checked_sub(*named);
+                    rest.is_some_and(|rest| rest == 0 || NAMED.contains(&rest))
+                };
+                NAMED.into_iter().find(fits).unwrap_or(within)
+            }
         };
         values.push((at, length));
         at += length;
@@ -109,15 +115,18 @@ pub(super) fn values(start: u32, end: u32) -> Vec<(u32, u32)> {
 /// The name of a value, how many dots it has, and whether it is of a triplet.
 pub(super) fn value_name(length: u32) -> (&'static str, usize, bool) {
     match length {
-        3 => ("16th", 0, false),
-        4 => ("eighth", 0, true),
-        6 => ("eighth", 0, false),
-        8 => ("quarter", 0, true),
-        9 => ("eighth", 1, false),
-        18 => ("quarter", 1, false),
-        24 => ("half", 0, false),
-        36 => ("half", 1, false),
-        48 => ("whole", 0, false),
+        3 => ("32nd", 0, false),
+        4 => ("16th", 0, true),
+        6 => ("16th", 0, false),
+        8 => ("eighth", 0, true),
+        9 => ("16th", 1, false),
+        12 => ("eighth", 0, false),
+        16 => ("quarter", 0, true),
+        18 => ("eighth", 1, false),
+        36 => ("quarter", 1, false),
+        48 => ("half", 0, false),
+        72 => ("half", 1, false),
+        96 => ("whole", 0, false),
         _ => ("quarter", 0, false),
     }
 }
@@ -128,27 +137,25 @@ mod tests {
 
     #[test]
     fn stretches_are_values_that_have_names() {
-        assert_eq!(values(0, 12), [(0, 12)]);
-        assert_eq!(values(6, 18), [(6, 12)]);
-        assert_eq!(values(9, 30), [(9, 3), (12, 18)]);
-        assert_eq!(values(4, 24), [(4, 8), (12, 12)]);
-        assert_eq!(values(0, 60), [(0, 48), (48, 12)]);
-        let named = [3, 4, 6, 8, 9, 12, 18, 24, 36, 48];
-        let points = [0, 3, 4, 6, 8, 9];
-        for (start, end) in points
-            .iter()
-            .flat_map(|a| points.iter().map(move |b| (*a, 48 + b)))
-        {
-            let values = values(start, end);
-            assert!(
-                values.iter().all(|(_, length)| named.contains(length)),
-                "{values:?}"
-            );
-            assert_eq!(
-                values.iter().map(|(_, length)| length).sum::<u32>(),
-                end - start
-            );
+        assert_eq!(values(0, 24), [(0, 24)]);
+        assert_eq!(values(12, 36), [(12, 24)]);
+        assert_eq!(values(18, 60), [(18, 6), (24, 36)]);
+        assert_eq!(values(8, 48), [(8, 16), (24, 24)]);
+        assert_eq!(values(0, 120), [(0, 96), (96, 24)]);
+        assert_eq!(values(3, 24), [(3, 18), (21, 3)]);
+        let named = [3, 4, 6, 8, 9, 12, 16, 18, 24, 36, 48, 72, 96];
+        for parts in [3, 4, 6, 8] {
+            for (from, to) in (0..parts).flat_map(|a| (0..parts).map(move |b| (a, b))) {
+                let (start, end) = (from * 24 / parts, 96 + to * 24 / parts);
+                let values = values(start, end);
+                let lengths = || values.iter().map(|(_, length)| *length);
+                assert!(
+                    lengths().all(|length| named.contains(&length)),
+                    "{values:?}"
+                );
+                assert_eq!(lengths().sum::<u32>(), end - start);
+            }
         }
-        assert_eq!(value_name(8), ("quarter", 0, true));
+        assert_eq!(value_name(8), ("eighth", 0, true));
     }
 }

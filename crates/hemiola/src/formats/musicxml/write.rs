@@ -17,8 +17,8 @@ const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 
 /// The bytes of a score with the notes, of one part on two staves that middle C parts.
 ///
-/// Notes are rounded to sixteenths, or to triplets of eighths in beats where these fit better, of the beats, which are quarter
-/// notes; bars begin where the number of a beat is 1. Without beats there are four a bar, at 120 BPM. The score begins with
+/// Notes are rounded to sixteenths, or to triplets or thirty-seconds in beats whose onsets are no sixteenths; beats are quarter
+/// notes, and bars begin where the number of a beat is 1. Without beats there are four a bar, at 120 BPM. The score begins with
 /// the first beat or note: silence before it is not written. The first key that is told gives the signature and the names of
 /// the tones; chords are written as symbols. Each bar has its own tempo.
 ///
