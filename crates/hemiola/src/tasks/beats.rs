@@ -26,7 +26,7 @@ pub struct BeatTracker {
 /// Fewer onsets than this are no pulse.
 const FEWEST_ONSETS: usize = 4;
 /// An activation counts from these log odds on, and no more than these, and a strength is one of these many.
-const LEAST_LOG_ODDS: f32 = -0.9;
+const LEAST_LOG_ODDS: f32 = -0.7;
 const MOST_LOG_ODDS: f32 = 4.0;
 const LOG_ODDS_OF_STRENGTH: f32 = 2.3;
 /// Frames of activation around a beat in which its onset is looked for, in seconds.
@@ -129,11 +129,13 @@ impl BeatTracker {
     }
 }
 
-/// How strong an onset an activation tells.
+/// How strong an onset an activation tells; what is no number tells none.
 fn strength(activation: f32) -> f32 {
+    if !activation.is_finite() {
+        return 0.0;
+    }
     let activation = activation.clamp(1e-4, 1.0 - 1e-4);
     let log_odds = (activation / (1.0 - activation)).ln();
-    // What is no number is no onset.
     (log_odds.min(MOST_LOG_ODDS) - LEAST_LOG_ODDS).max(0.0) / LOG_ODDS_OF_STRENGTH
 }
 

@@ -38,8 +38,8 @@ pub struct BeatConfig {
     pub change_weight: f64,
     /// The standard deviation of the times of such changes, seconds.
     pub change_width_s: f64,
-    /// How much likelier beats make the onsets than no beats do, in nats for an onset of strength 1; with less there is no
-    /// pulse.
+    /// How much likelier beats make the onsets than their mean rate does, in nats for an onset of strength 1; with less
+    /// there is no pulse. Chance lies below 0.
     pub least_clarity: f64,
     /// The least activation, 0–1, of an onset that the music begins or ends with.
     pub threshold: f32,
@@ -77,29 +77,29 @@ impl Default for BeatConfig {
         Self {
             min_bpm: 45.0,
             max_bpm: 240.0,
-            usual_bpm: 113.0,
-            tempo_octaves: 0.9,
-            tempo_weight: 0.3,
-            drift: 0.02,
-            jump_cost: 12.0,
-            onset_width_s: 0.015,
+            usual_bpm: 97.0,
+            tempo_octaves: 0.7,
+            tempo_weight: 1.9,
+            drift: 0.016,
+            jump_cost: 14.0,
+            onset_width_s: 0.011,
             beat: PlaceConfig {
-                strength: 4.738,
-                share: 0.98,
+                strength: 4.7,
+                share: 0.96,
             },
             half: PlaceConfig {
-                strength: 2.027,
-                share: 0.6,
+                strength: 1.3,
+                share: 0.42,
             },
             quarter: PlaceConfig {
-                strength: 1.0,
+                strength: 0.72,
                 share: 0.2,
             },
-            background: 0.026,
-            evidence_weight: 0.5,
+            background: 0.037,
+            evidence_weight: 0.4,
             change_weight: 3.0,
             change_width_s: 0.05,
-            least_clarity: 0.03,
+            least_clarity: -0.12,
             threshold: 0.3,
             bars: BarConfig::default(),
         }
@@ -110,10 +110,10 @@ impl Default for BarConfig {
     fn default() -> Self {
         Self {
             beats_per_bar: vec![3, 4],
-            accent: 0.5,
+            accent: 0.3,
             slip_cost: 8.0,
-            pickup_cost: 1.0,
-            unusual_cost: 3.0,
+            pickup_cost: 2.0,
+            unusual_cost: 4.0,
         }
     }
 }

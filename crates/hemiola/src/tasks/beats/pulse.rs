@@ -73,7 +73,7 @@ impl Evidence {
     }
 }
 
-/// How much likelier beats make onsets than their mean rate alone does, in nats for each strength of 1; what is random is
+/// How much likelier beats make onsets than their mean rate alone does, in nats for each strength of 1; of chance
 /// below 0.
 pub(super) fn clarity(evidence: &Evidence, strengths: &[f32], beats: &[usize]) -> f64 {
     let (Some(&first), Some(&last)) = (beats.first(), beats.last()) else {
