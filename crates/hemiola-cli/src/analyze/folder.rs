@@ -102,9 +102,7 @@ impl AnalysisFolder {
     /// Writes all files of an analysis, each whole or not at all; what is there of an analysis before and not of this one goes.
     pub fn write(&self, analysis: &Analysis, overview: &Overview, audio: &PageBytes) -> Result<()> {
         make_folder(&self.path)?;
-        let files = Self::files(analysis)?;
-        let mut names: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-        names.push(REPORT.to_owned());
+        let names: Vec<String> = files_of(analysis).map(str::to_owned).collect();
         let mut summary = Summary::of(analysis, names);
         let before = self.summary.as_ref().map_or(&[][..], |known| &known.files);
         let gone: Vec<&String> = before
@@ -124,66 +122,25 @@ impl AnalysisFolder {
             }
         }
         self.keep(&summary)?;
-        for (name, bytes) in files {
-            write_atomically(self.path.join(name), |out| out.write_all(&bytes))?;
+        for name in files_of(analysis) {
+            let path = self.path.join(name);
+            match name {
+                REPORT => write_atomically(path, |out| {
+                    write_page(out, analysis, overview, &audio.as_page())
+                })?,
+                // The longest of all, of which no second copy is made in memory.
+                ANALYSIS => write_atomically(path, |out| {
+                    serde_json::to_writer(&mut *out, analysis)?;
+                    out.write_all(b"\n")
+                })?,
+                _ => {
+                    let bytes = encoded(name, analysis)?;
+                    write_atomically(path, |out| out.write_all(&bytes))?;
+                }
+            }
         }
-        write_atomically(self.path.join(REPORT), |out| {
-            write_page(out, analysis, overview, &audio.as_page())
-        })?;
         summary.is_complete = true;
         self.keep(&summary)
-    }
-
-    /// Each file's name and bytes, other than the report and the summary.
-    fn files(analysis: &Analysis) -> Result<Vec<(&'static str, Vec<u8>)>> {
-        let model = |part: &str| {
-            let of = analysis.models.iter().find(|m| m.part == part);
-            of.map(|m| m.model.clone())
-        };
-        let version = Some(analysis.version.clone());
-        let mut files = Vec::new();
-        if let Some(notes) = &analysis.notes {
-            let options = WriteOptions {
-                text: model("notes")
-                    .map(|name| format!("hemiola {}, model {name}", analysis.version)),
-                beats: analysis
-                    .beats
-                    .as_ref()
-                    .filter(|track| track.beats.len() > 1),
-                ..WriteOptions::default()
-            };
-            files.push((NOTES, encode_midi(notes, &options)?));
-        }
-        if let Some(onsets) = &analysis.onsets {
-            let list = OnsetList {
-                model: model("onsets"),
-                version: version.clone(),
-                onsets: onsets.clone(),
-            };
-            files.push((ONSETS, list.encode(OnsetFormat::Txt)?));
-        }
-        if let Some(beats) = &analysis.beats {
-            let list = BeatList {
-                model: model("beats"),
-                version: version.clone(),
-                track: beats.clone(),
-            };
-            files.push((BEATS, list.encode(BeatFormat::Beats)?));
-        }
-        if let Some(chords) = &analysis.chords {
-            let list = ChordList {
-                model: model("chords"),
-                version,
-                chords: chords.clone(),
-                ..ChordList::default()
-            };
-            files.push((CHORDS, list.encode(ChordFormat::Lab)?));
-        }
-        let mut json = serde_json::to_vec(analysis)?;
-        json.push(b'\n');
-        files.push((ANALYSIS, json));
-        files.push((JAMS, encode_jams(&Annotations::from(analysis))?));
-        Ok(files)
     }
 
     fn keep(&self, summary: &Summary) -> Result<()> {
@@ -201,5 +158,71 @@ const BEATS: &str = "beats.beats";
 const CHORDS: &str = "chords.lab";
 const ANALYSIS: &str = "analysis.json";
 const JAMS: &str = "analysis.jams";
-/// All files that an analysis may have beside its summary.
-const FILES: [&str; 7] = [REPORT, NOTES, ONSETS, BEATS, CHORDS, ANALYSIS, JAMS];
+/// All files that an analysis may have beside its summary, in the order in which they are written.
+const FILES: [&str; 7] = [NOTES, ONSETS, BEATS, CHORDS, ANALYSIS, JAMS, REPORT];
+
+/// The files of an analysis: those of what was listened for.
+fn files_of(analysis: &Analysis) -> impl Iterator<Item = &'static str> {
+    let Analysis {
+        notes,
+        onsets,
+        beats,
+        chords,
+        ..
+    } = analysis;
+    let is_there = [
+        notes.is_some(),
+        onsets.is_some(),
+        beats.is_some(),
+        chords.is_some(),
+        true,
+        true,
+        true,
+    ];
+    let files = FILES.into_iter().zip(is_there);
+    files.filter_map(|(name, is_there)| is_there.then_some(name))
+}
+
+/// The bytes of a small file.
+fn encoded(name: &str, analysis: &Analysis) -> Result<Vec<u8>> {
+    let model = |part: &str| {
+        let of = analysis.models.iter().find(|m| m.part == part);
+        of.map(|m| m.model.clone())
+    };
+    let version = Some(analysis.version.clone());
+    Ok(match name {
+        NOTES => {
+            let text =
+                model("notes").map(|name| format!("hemiola {}, model {name}", analysis.version));
+            let options = WriteOptions {
+                text,
+                beats: analysis
+                    .beats
+                    .as_ref()
+                    .filter(|track| track.beats.len() > 1),
+                ..WriteOptions::default()
+            };
+            encode_midi(analysis.notes.as_deref().unwrap_or_default(), &options)?
+        }
+        ONSETS => OnsetList {
+            model: model("onsets"),
+            version,
+            onsets: analysis.onsets.clone().unwrap_or_default(),
+        }
+        .encode(OnsetFormat::Txt)?,
+        BEATS => BeatList {
+            model: model("beats"),
+            version,
+            track: analysis.beats.clone().unwrap_or_default(),
+        }
+        .encode(BeatFormat::Beats)?,
+        CHORDS => ChordList {
+            model: model("chords"),
+            version,
+            chords: analysis.chords.clone().unwrap_or_default(),
+            ..ChordList::default()
+        }
+        .encode(ChordFormat::Lab)?,
+        _ => encode_jams(&Annotations::from(analysis))?,
+    })
+}

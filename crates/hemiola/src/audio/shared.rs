@@ -9,8 +9,8 @@ use crate::{Error, Result};
 
 /// Seconds of a block.
 const BLOCK_S: f64 = 0.5;
-/// Blocks that may wait for a listener before the others wait for it: ten minutes, 38 MB at 16 kHz.
-const WAITING: usize = 1200;
+/// Blocks that may wait for a listener before the others wait for it: five minutes, 26 MB at 22 kHz.
+const WAITING: usize = 600;
 
 /// A block; or why there are no more, other than that the recording is at its end.
 type Message = std::result::Result<Arc<Vec<f32>>, String>;
@@ -18,7 +18,7 @@ type Message = std::result::Result<Arc<Vec<f32>>, String>;
 /// One decoding of a recording for several listeners, each at a rate of its own.
 ///
 /// [`listen`](Self::listen) gives each an [`AudioStream`] for a thread of its own, then [`read`](Self::read) decodes; a listener
-/// that is ten minutes behind holds the others up, and one that is dropped is read past.
+/// that is five minutes behind holds the others up, and one that is dropped is read past.
 ///
 /// ```no_run
 /// use hemiola::audio::{SharedReading, Source};
