@@ -1,5 +1,5 @@
-//! Lists of notes, onsets, beats and chords in and out as text, CSV, TSV and JSON; labelled intervals and chroma in and out;
-//! events, pitch tracks, keys and harmonic analyses in; chords out as JAMS, arrays as NPY.
+//! Annotations of recordings in and out: notes, onsets, beats, chords, keys, sections, tags and chroma ([`Annotations`]) in the
+//! formats that other programs read and write ([`FileFormat`]); events, pitch tracks and harmonic analyses in; arrays as NPY.
 
 mod annotations;
 mod atomic;
