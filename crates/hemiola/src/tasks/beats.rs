@@ -209,9 +209,11 @@ pub fn note_activations(notes: &[Note]) -> Vec<f32> {
     for note in onsets {
         let at = note.onset_s * NOTE_FPS;
         let frame = at.round() as usize;
-        for near in frame.saturating_sub(1)..=(frame + 1).min(n_frames - 1) {
+        let from = frame.saturating_sub(1);
+        let to = (frame + 2).min(n_frames);
+        for (near, sum) in (from..to).zip(&mut loudness[from..to]) {
             let off = near as f64 - at;
-            loudness[near] += f64::from(note.velocity) / 127.0 * (-0.5 * off * off).exp();
+            *sum += f64::from(note.velocity) / 127.0 * (-0.5 * off * off).exp();
         }
     }
     let odds = loudness.into_iter().map(|sum| ODDS_OF_LOUDEST * sum);
