@@ -54,7 +54,8 @@ impl BeatTracker {
     /// use hemiola::tasks::beats::BeatTracker;
     ///
     /// // Ten seconds of an onset every half a second, at 100 frames a second.
-    /// let activations: Vec<f32> = (0..1000).map(|frame| if frame % 50 == 25 { 0.9 } else { 0.0 }).collect();
+    /// let near = |frame: usize| match frame % 50 { 25 => 0.9, 24 | 26 => 0.5, _ => 0.0 };
+    /// let activations: Vec<f32> = (0..1000).map(near).collect();
     /// let track = BeatTracker::default().track(&activations, 100.0, None);
     /// assert!((track.tempo_bpm.unwrap() - 120.0).abs() < 0.1);
     /// assert_eq!((track.beats.len(), track.beats[0].time_s), (20, 0.25));
@@ -209,9 +210,11 @@ pub fn note_activations(notes: &[Note]) -> Vec<f32> {
     for note in onsets {
         let at = note.onset_s * NOTE_FPS;
         let frame = at.round() as usize;
-        for near in frame.saturating_sub(1)..=(frame + 1).min(n_frames - 1) {
+        let from = frame.saturating_sub(1);
+        let to = (frame + 2).min(n_frames);
+        for (near, sum) in (from..to).zip(&mut loudness[from..to]) {
             let off = near as f64 - at;
-            loudness[near] += f64::from(note.velocity) / 127.0 * (-0.5 * off * off).exp();
+            *sum += f64::from(note.velocity) / 127.0 * (-0.5 * off * off).exp();
         }
     }
     let odds = loudness.into_iter().map(|sum| ODDS_OF_LOUDEST * sum);

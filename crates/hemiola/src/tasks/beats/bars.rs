@@ -117,7 +117,7 @@ const USUAL: u8 = 4;
 fn change_probability(place: usize, length: usize) -> f64 {
     match place {
         0 => 0.8,
-        _ if length % 2 == 0 && place == length / 2 && length > 2 => 0.4,
+        _ if length > 2 && 2 * place == length => 0.4,
         _ => 0.08,
     }
 }
