@@ -3,6 +3,7 @@
 mod data;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use base64::prelude::BASE64_STANDARD;
 use base64::write::EncoderWriter;
@@ -45,6 +46,22 @@ pub enum PageAudio<'a> {
         /// A file as browsers play it.
         bytes: &'a [u8],
     },
+}
+
+/// The MIME type of a recording that browsers play, by the ending of its name; `None` of other recordings, which have to be
+/// written in another format to be embedded.
+pub fn playable_mime(path: impl AsRef<Path>) -> Option<&'static str> {
+    let ending = path.as_ref().extension()?.to_str()?.to_ascii_lowercase();
+    Some(match ending.as_str() {
+        "mp3" => "audio/mpeg",
+        "ogg" | "oga" | "opus" => "audio/ogg",
+        "flac" => "audio/flac",
+        "wav" => "audio/wav",
+        "m4a" | "mp4" => "audio/mp4",
+        "aac" => "audio/aac",
+        "webm" => "audio/webm",
+        _ => return None,
+    })
 }
 
 /// A page, HTML, of all that was heard in one recording: lanes over one axis of time, a player whose cursor moves over them,
