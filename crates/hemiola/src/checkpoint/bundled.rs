@@ -41,6 +41,7 @@ const MODELS: &[Bundled] = &[
     built_in!("instruments"),
     built_in!("onsets"),
     built_in!("chroma"),
+    built_in!("embedding"),
     built_in!("triads"),
     built_in!("chords"),
     built_in!("harmony"),
