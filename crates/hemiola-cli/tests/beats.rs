@@ -8,7 +8,9 @@ use std::path::Path;
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::formats::{read_beats, write_notes};
 use hemiola::music::{BeatTrack, Note};
-use support::{folder, hemiola, tones};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use support::{folder, hemiola};
 
 /// A struck chord every 0.6 s from 0.4 s on, with a lower one at the first of four: 100 beats a minute.
 fn pulse() -> Vec<Note> {
@@ -26,8 +28,19 @@ fn pulse() -> Vec<Note> {
     notes
 }
 
+/// The same as bursts of noise, louder at the first of four.
 fn write_pulse(path: &Path) {
-    let samples = tones(&pulse(), 12.5, 22_050);
+    const RATE: f64 = 22_050.0;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut samples = vec![0.0f32; (12.5 * RATE) as usize];
+    for beat in 0..20_u8 {
+        let first = ((0.4 + 0.6 * f64::from(beat)) * RATE) as usize;
+        let level = if beat % 4 == 0 { 0.5 } else { 0.25 };
+        for index in 0..2205 {
+            let decay = (-40.0 * index as f64 / RATE).exp() as f32;
+            samples[first + index] = level * decay * rng.random_range(-1.0..1.0);
+        }
+    }
     write_wav(path, &samples, 1, 22_050, WavFormat::Int16).unwrap();
 }
 

@@ -244,7 +244,7 @@ console.error = (...all) => faults.push(all.join(" "));
             "--dump-dom",
         ])
         .args([
-            "--virtual-time-budget=20000",
+            "--virtual-time-budget=600000",
             "--autoplay-policy=no-user-gesture-required",
         ])
         .arg(format!(
@@ -278,12 +278,19 @@ fn the_cursor_goes_with_the_sound_and_the_view_zooms() {
     };
     let page = page(&analysis(8), &overview(&samples), &audio).unwrap();
     let script = r#"
-        while (player.audio.readyState < 1) await new Promise(r => setTimeout(r, 20));
-        const frame = () => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)));
+        // Sound and drawing keep real time, timers do not: what waits for them must ask again and again.
+        const until = async is => { while (!is()) await new Promise(r => setTimeout(r, 1)); };
+        await until(() => player.audio.readyState >= 1);
+        const frame = async () => {
+          let drawn = false;
+          requestAnimationFrame(() => requestAnimationFrame(() => drawn = true));
+          await until(() => drawn);
+        };
         const at = () => parseFloat(byId("cursor").style.transform.slice(11)) / view.width;
-        const seeked = new Promise(r => player.audio.addEventListener("seeked", r, { once: true }));
+        let seeked = false;
+        player.audio.addEventListener("seeked", () => seeked = true, { once: true });
         player.audio.currentTime = 4;
-        await seeked;
+        await until(() => seeked);
         await frame();
         const half = at(), now = byId("now").textContent;
         const key = (key, more) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, ...more }));

@@ -119,7 +119,7 @@ mod tests {
             let sum: f64 = white.chunks(3).map(|row| row[i]).sum();
             assert!((sum / 400.0).abs() < 1e-3, "{sum}");
             for j in 0..i {
-                assert!(mean(i, j).abs() < 0.02, "{i} {j} {}", mean(i, j));
+                assert!(mean(i, j).abs() < 0.1, "{i} {j} {}", mean(i, j));
             }
         }
         // Two directions have all the spread there is; the third is not blown up.
