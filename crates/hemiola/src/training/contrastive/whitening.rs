@@ -97,8 +97,8 @@ mod tests {
     fn whitened_vectors_have_mean_0_and_one_variance() {
         let vectors: Vec<f32> = (0..400)
             .flat_map(|i| {
-                let (a, b) = ((i as f32 * 0.7).sin(), (i as f32 * 0.31).cos());
-                [3.0 + 2.0 * a, 0.5 * b - a, 1.0 + 0.1 * b]
+                let [a, b, c] = [0.7, 0.31, 1.3].map(|step| (i as f32 * step).sin());
+                [3.0 + 2.0 * a, 0.5 * b - a, 1.0 + 0.5 * c - b]
             })
             .collect();
         let (matrix, bias) = whitening(&vectors, 3).unwrap();
@@ -119,12 +119,12 @@ mod tests {
             let sum: f64 = white.chunks(3).map(|row| row[i]).sum();
             assert!((sum / 400.0).abs() < 1e-3, "{sum}");
             for j in 0..i {
-                assert!(mean(i, j).abs() < 0.1, "{i} {j} {}", mean(i, j));
+                assert!(mean(i, j).abs() < 0.05, "{i} {j} {}", mean(i, j));
             }
         }
-        // Two directions have all the spread there is; the third is not blown up.
+        // A little less than one in each direction: what hardly varies is not blown up.
         let spread: f64 = (0..3).map(|i| mean(i, i)).sum();
-        assert!((spread - 2.0).abs() < 0.1, "{spread}");
+        assert!((2.7..3.0).contains(&spread), "{spread}");
         assert_eq!(whitening(&[1.0; 30], 3), None);
     }
 }
