@@ -98,7 +98,7 @@ mod tests {
         let vectors: Vec<f32> = (0..400)
             .flat_map(|i| {
                 let [a, b, c] = [0.7, 0.31, 1.3].map(|step| (i as f32 * step).sin());
-                [3.0 + 2.0 * a, 0.5 * b - a, 1.0 + 0.5 * c - b]
+                [3.0 + a + 0.5 * b, b, 1.0 + c + 0.3 * a]
             })
             .collect();
         let (matrix, bias) = whitening(&vectors, 3).unwrap();
