@@ -141,7 +141,6 @@ impl ModelRecipe for ContrastiveRecipe {
             task: EmbedderConfig {
                 clip_s: self.data.clip_s,
                 features: self.features.clone(),
-                ..EmbedderConfig::default()
             },
             card: self.card.clone(),
             score: Score {
