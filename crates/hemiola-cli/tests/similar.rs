@@ -38,7 +38,6 @@ fn save_encoder(folder: &Path, seed: u64) {
             fmax: 8000.0,
             ..MelConfig::default()
         },
-        ..EmbedderConfig::default()
     };
     let model = drawn(seed, |device| sizes.init(device));
     let card = Card::default();
