@@ -138,7 +138,7 @@ impl ContrastiveEncoder {
     /// in image retrieval", ECCV 2012).
     ///
     /// # Errors
-    /// When `matrix` is not row-major [width, width], or `bias` not [width], where width is the length of an embedding.
+    /// When `matrix` is not row-major [width, width], or `bias` has not `width` numbers, where width is the length of an embedding.
     pub fn whitened(mut self, matrix: &[f32], bias: &[f32]) -> Result<Self> {
         let width = self.encoder.embedding_len();
         if matrix.len() != width * width || bias.len() != width {
