@@ -49,7 +49,7 @@ pub struct Args {
     /// Recordings heard at once
     #[arg(short, long, default_value = "1", value_name = "N")]
     jobs: NonZeroUsize,
-    /// Leave out recordings that are already analysed: the same file, by the same version, for the same parts
+    /// Leave out recordings that are already analysed: the same file, by the same version, for the same parts and models
     #[arg(long)]
     skip_existing: bool,
     /// Replace analyses of other recordings without asking
@@ -208,13 +208,6 @@ impl Batch {
 
     fn analyse(&self, place: &Place) -> Result<()> {
         let path = &place.input.path;
-        let parts: Vec<&str> = self
-            .analyser
-            .config()
-            .parts
-            .iter()
-            .map(|p| p.name())
-            .collect();
         let known = AnalysisFolder::at(&place.folder);
         let sha256 = match path == Path::new("-") {
             true => None,
@@ -222,7 +215,7 @@ impl Batch {
                 summary::sha256_of(path).inspect_err(|error| self.fail(place, &known, error))?
             }
         };
-        if self.existing.skip && known.is_of(sha256.as_deref(), &parts) {
+        if self.existing.skip && known.is_of(sha256.as_deref(), &self.analyser.models()) {
             return Ok(());
         }
         self.existing
@@ -250,7 +243,7 @@ impl Batch {
             |block| gathered.push(block),
             &|heard| watching.heard(heard),
         )?;
-        watching.finish(&analysis);
+        drop(watching);
         analysis.recording.sha256 = sha256;
         if analysis.recording.duration_s == 0.0 {
             eprintln!(

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use hemiola::formats::{Annotations, FileFormat, Kind, annotations_from, write_atomically};
 
-use crate::inputs::{Input, refuse_collisions};
+use crate::inputs::{Input, expand_by, refuse_collisions};
 use crate::outputs::{make_parent, write_one};
 use crate::{Outcome, wrong_use};
 
@@ -158,45 +158,11 @@ fn read(path: &Path, from: Option<FileFormat>, what: Option<Kind>) -> Result<Ann
 
 /// Files as named, and those below the folders named whose extension is of a format.
 fn expand(paths: &[PathBuf], from: Option<FileFormat>) -> (Vec<Input>, Vec<String>) {
-    let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     let fits = |path: &Path| {
         let found = FileFormat::of(path);
         found.is_some_and(|found| from.is_none_or(|from| from.extension() == found.extension()))
     };
-    for path in paths {
-        if !path.is_dir() {
-            let stem = match path == Path::new("-") {
-                true => PathBuf::from("stdin"),
-                false => path.file_stem().map(PathBuf::from).unwrap_or_default(),
-            };
-            inputs.push(Input {
-                path: path.clone(),
-                stem,
-            });
-            continue;
-        }
-        let before = (inputs.len(), problems.len());
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() && fits(entry.path()) => {
-                    let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
-                    inputs.push(Input {
-                        path: entry.path().to_path_buf(),
-                        stem: below.with_extension(""),
-                    });
-                }
-                Ok(_) => {}
-                Err(e) => problems.push(format!("{}: {e}", path.display())),
-            }
-        }
-        if (inputs.len(), problems.len()) == before {
-            let path = path.display();
-            problems.push(format!(
-                "{path}: no file in this folder is of a format known"
-            ));
-        }
-    }
-    (inputs, problems)
+    expand_by(paths, fits, "file in this folder is of a format known")
 }
 
 /// Where results go, and in which format.

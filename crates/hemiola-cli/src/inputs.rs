@@ -19,6 +19,19 @@ pub struct Input {
 ///
 /// What cannot be looked at is told in the second list and does not stop the rest.
 pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
+    let looked_for = format!(
+        "audio files in this folder (looked for {})",
+        AUDIO_EXTENSIONS.join(", ")
+    );
+    expand_by(paths, is_audio, &looked_for)
+}
+
+/// [`expand`] for the files of folders that `fits` says; `looked_for` names them in the problem that there are none.
+pub fn expand_by(
+    paths: &[PathBuf],
+    fits: impl Fn(&Path) -> bool,
+    looked_for: &str,
+) -> (Vec<Input>, Vec<String>) {
     let mut inputs = Vec::new();
     let mut problems = Vec::new();
     for path in paths {
@@ -31,7 +44,7 @@ pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
             let before = (inputs.len(), problems.len());
             for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
                 match entry {
-                    Ok(entry) if entry.file_type().is_file() && is_audio(entry.path()) => {
+                    Ok(entry) if entry.file_type().is_file() && fits(entry.path()) => {
                         let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
                         inputs.push(Input {
                             path: entry.path().to_path_buf(),
@@ -43,11 +56,7 @@ pub fn expand(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
                 }
             }
             if (inputs.len(), problems.len()) == before {
-                problems.push(format!(
-                    "{}: no audio files in this folder (looked for {})",
-                    path.display(),
-                    AUDIO_EXTENSIONS.join(", ")
-                ));
+                problems.push(format!("{}: no {looked_for}", path.display()));
             }
         } else {
             let stem = path.file_stem().map(PathBuf::from).unwrap_or_default();

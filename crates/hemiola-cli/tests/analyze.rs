@@ -254,6 +254,28 @@ fn what_was_done_is_not_done_again_and_what_was_cut_off_is() {
 }
 
 #[test]
+fn what_another_model_heard_is_not_taken_for_done() {
+    let at = folder();
+    write_melody(&at.path().join("song.wav"), 1);
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights/instruments");
+    for model in ["instruments", weights] {
+        let arguments = [
+            "analyze",
+            "song.wav",
+            "-o",
+            "out",
+            "--only",
+            "instruments",
+            "--skip-existing",
+            "--instruments-model",
+            model,
+        ];
+        hemiola(at.path(), &arguments).succeeded();
+        assert_eq!(analysis(&at.path().join("out")).models[0].model, model);
+    }
+}
+
+#[test]
 fn manifests_name_recordings_and_their_folders() {
     let at = folder();
     fs::create_dir(at.path().join("music")).unwrap();

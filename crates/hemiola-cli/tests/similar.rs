@@ -571,3 +571,53 @@ fn wrong_use() {
     }
     assert!(!at.path().join("a.hml").exists());
 }
+
+#[test]
+fn vectors_are_evaluated_beside_what_needs_no_training() {
+    let at = folder();
+    save_encoder(&at.path().join("model"), 1);
+    fs::create_dir(at.path().join("music")).unwrap();
+    for seed in 1..5u8 {
+        let name = format!("music/{seed}.wav");
+        let hz = 220.0 * f64::from(seed);
+        let samples: Vec<f32> = (0..usize::from(seed) * 1000 + 8 * RATE as usize)
+            .map(|i| (std::f64::consts::TAU * hz * i as f64 / f64::from(RATE)).sin() as f32 * 0.3)
+            .collect();
+        write_wav(at.path().join(name), &samples, 1, RATE, WavFormat::Int16).unwrap();
+    }
+    let arguments = [
+        "evaluate",
+        "similar",
+        "music",
+        "--model",
+        "model",
+        "--seconds",
+        "3",
+        "--json",
+    ];
+    let scores = hemiola(at.path(), &arguments).succeeded().json();
+    assert_eq!(
+        (scores["recordings"].as_u64(), scores["seconds"].as_f64()),
+        (Some(4), Some(3.0))
+    );
+    let descriptors = scores["descriptors"].as_array().unwrap();
+    let names: Vec<&str> = descriptors
+        .iter()
+        .map(|d| d["descriptor"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["model", "untrained", "MFCC, mean and covariance"]);
+    // Four different tones are told by their cepstrum, two semitones higher or not.
+    let found = &descriptors[2]["queries"];
+    assert_eq!(
+        (
+            found[0]["recall_at_1"].as_f64(),
+            found[0]["recall_at_10"].as_f64()
+        ),
+        (Some(1.0), Some(1.0))
+    );
+    assert_eq!(found.as_array().unwrap().len(), 4);
+    let short = [&arguments[..4], &["model", "--seconds", "1"]].concat();
+    hemiola(at.path(), &short).failed(2, &["--seconds 1", "3 or more"]);
+    let none = ["evaluate", "similar", "nowhere", "--model", "model"];
+    hemiola(at.path(), &none).failed(1, &["no such folder"]);
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use hemiola::analysis::{Analysis, Overview};
+use hemiola::analysis::{Analysis, ModelOf, Overview};
 use hemiola::formats::{
     Annotations, BeatFormat, BeatList, ChordFormat, ChordList, OnsetFormat, OnsetList, encode_jams,
     write_atomically,
@@ -46,13 +46,13 @@ impl AnalysisFolder {
             .filter(|s| s.is_complete || s.error.is_some())
     }
 
-    /// Whether it has the whole analysis of that recording for those parts, by this version.
-    pub fn is_of(&self, sha256: Option<&str>, parts: &[&str]) -> bool {
+    /// Whether it has the whole analysis of that recording, of those parts by those models, by this version.
+    pub fn is_of(&self, sha256: Option<&str>, models: &[ModelOf]) -> bool {
         self.summary.as_ref().is_some_and(|summary| {
             summary.is_complete
                 && sha256.is_some()
                 && summary.sha256.as_deref() == sha256
-                && summary.parts == parts
+                && summary.models == models
                 && summary.version == env!("CARGO_PKG_VERSION")
                 && summary
                     .files

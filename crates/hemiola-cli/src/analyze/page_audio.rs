@@ -4,21 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use hemiola::analysis::{Overview, OverviewBuilder};
-use hemiola::report::PageAudio;
+use hemiola::report::{PageAudio, playable_mime};
 
 /// Hz, of the stream that is gathered.
 pub const SAMPLE_RATE: u32 = 22_050;
 /// The largest file that is put into a page as it is, and the largest sound made for one; a page is larger by a third.
 const MOST_BYTES: usize = 24 << 20;
-
-/// What browsers play, by the first bytes of a file.
-const PLAYED: [(&[u8], usize, &str); 5] = [
-    (b"ID3", 0, "audio/mpeg"),
-    (b"OggS", 0, "audio/ogg"),
-    (b"fLaC", 0, "audio/flac"),
-    (b"WAVE", 8, "audio/wav"),
-    (b"ftyp", 4, "audio/mp4"),
-];
 
 /// What is gathered of a recording while it is heard.
 pub struct Gathered {
@@ -83,14 +74,11 @@ fn played(path: &Path) -> Result<Option<(&'static str, Vec<u8>)>> {
     if !small {
         return Ok(None);
     }
+    let Some(mime) = playable_mime(path) else {
+        return Ok(None);
+    };
     let bytes = std::fs::read(path).map_err(|error| hemiola::Error::io(path, error))?;
-    let begins =
-        |(magic, at, _): &&(&[u8], usize, &str)| bytes.get(*at..*at + magic.len()) == Some(*magic);
-    let known = PLAYED.iter().find(begins).map(|(.., mime)| *mime);
-    // An MPEG stream of layer III without a tag begins with a frame.
-    let is_frame = bytes.len() > 1 && bytes[0] == 0xFF && bytes[1] & 0xE6 == 0xE2;
-    let mime = known.or(is_frame.then_some("audio/mpeg"));
-    Ok(mime.map(|mime| (mime, bytes)))
+    Ok(Some((mime, bytes)))
 }
 
 /// 16 bits, mono, at [`SAMPLE_RATE`].

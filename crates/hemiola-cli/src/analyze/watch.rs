@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use hemiola::analysis::Analysis;
 use hemiola::tasks::analyze::{Heard, Part};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -13,7 +12,7 @@ pub struct Watch {
     is_many: bool,
 }
 
-/// The line of one recording.
+/// The line of one recording, which goes with it.
 pub struct Watching {
     name: String,
     line: ProgressBar,
@@ -66,11 +65,6 @@ impl Watching {
             false => String::new(),
         };
         self.line.set_message(format!("{name}{}", shown.join("  ")));
-    }
-
-    /// Takes the line away.
-    pub fn finish(&self, _analysis: &Analysis) {
-        self.line.finish_and_clear();
     }
 }
 

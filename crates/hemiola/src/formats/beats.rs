@@ -74,8 +74,13 @@ pub fn read_beats(path: impl AsRef<Path>) -> Result<BeatTrack> {
     if is_json(path) {
         return Ok(read_json(path)?.track);
     }
+    beats_from(&read_text(path)?, path)
+}
+
+/// [`read_beats`] of a text; `path` stands for the file in messages.
+pub(super) fn beats_from(text: &str, path: &Path) -> Result<BeatTrack> {
     let mut beats = Vec::new();
-    for (line, numbers) in rows(&read_text(path)?, path, Some(CSV_HEADER))? {
+    for (line, numbers) in rows(text, path, Some(CSV_HEADER))? {
         let beat = match *numbers.as_slice() {
             [time_s] => Some((time_s, 0.0)),
             [time_s, number] => Some((time_s, number)),

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use super::labels::{Labelled, labelled, track};
+use super::labels::{Labelled, labelled};
 use super::notes::{read_notes_from, table_format};
 use super::{Annotations, FileFormat, Kind, NoteFormat, OnsetList};
 use super::{
-    audacity, chords, chroma_frames, jams, lab, musicxml, onsets, series, sonic_visualiser,
+    audacity, beats, chords, chroma_frames, jams, lab, musicxml, onsets, series, sonic_visualiser,
 };
 use crate::analysis::Analysis;
 use crate::midi::Score;
-use crate::music::{Beat, Chroma, N_PITCH_CLASSES, Onset, SAME_ONSET_S, Segment, joined_onsets};
+use crate::music::{
+    Beat, BeatTrack, Chroma, N_PITCH_CLASSES, Onset, SAME_ONSET_S, Segment, joined_onsets,
+};
 use crate::{Error, Result};
 
 /// What a file says, read by the ending of its name; see [`annotations_from`].
@@ -81,7 +83,10 @@ fn of_text(text: &str, format: FileFormat, name: &Path, what: Option<Kind>) -> R
         FileFormat::Csv => csv(text, first, name, what),
         FileFormat::Tsv => notes(NoteFormat::Tsv),
         FileFormat::Lab => lab(text, name, what),
-        FileFormat::Beats => beats(text, name),
+        FileFormat::Beats => Ok(Annotations {
+            beats: Some(beats::beats_from(text, name)?),
+            ..Annotations::default()
+        }),
         FileFormat::SonicVisualiser => sonic_visualiser::layer_from(text, name, what),
         FileFormat::Audacity => audacity::label_track_from(text, name, what),
         _ if table_format(first) == Some(NoteFormat::Maps) => notes(NoteFormat::Maps),
@@ -157,38 +162,6 @@ fn lab(text: &str, name: &Path, what: Option<Kind>) -> Result<Annotations> {
     labelled(source, what).map_err(|fault| Error::input(name, fault))
 }
 
-/// A time and the number of the beat in its bar, separated by blanks.
-fn beats(text: &str, name: &Path) -> Result<Annotations> {
-    let mut beats: Vec<Beat> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let fault = || {
-            let expected =
-                "expected a time in seconds, 0 or more, and the number of the beat in its bar";
-            Error::input(name, format!("line {number}: {expected}, found {line:?}"))
-        };
-        let mut cells = line.split_whitespace();
-        let time_s: Option<f64> = cells.next().and_then(|cell| cell.parse().ok());
-        let place: Option<f64> = cells.next().and_then(|cell| cell.parse().ok());
-        let time_s = time_s.filter(|time_s| *time_s >= 0.0 && time_s.is_finite());
-        let place = place.filter(|place| (1.0..=255.0).contains(place) && place.fract() == 0.0);
-        let (Some(time_s), Some(place), None) = (time_s, place, cells.next()) else {
-            return Err(fault());
-        };
-        beats.push(Beat {
-            time_s,
-            number: place as u8,
-        });
-    }
-    beats.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
-    Ok(Annotations {
-        beats: Some(track(beats)),
-        ..Annotations::default()
-    })
-}
-
 fn midi(bytes: &[u8], name: &Path) -> Result<Annotations> {
     let score = Score::from_bytes(bytes, name)?;
     let mut warnings = score.warnings.clone();
@@ -204,7 +177,7 @@ fn midi(bytes: &[u8], name: &Path) -> Result<Annotations> {
 }
 
 /// The quarter notes of a score, counted in the bars of its time signatures where these have whole quarter notes.
-fn quarters(score: &Score) -> Option<crate::music::BeatTrack> {
+fn quarters(score: &Score) -> Option<BeatTrack> {
     let times_s = score.quarters_s().ok()?;
     let mut signatures = score.time_signatures.iter().peekable();
     let (mut per_bar, mut number) = (4u8, 0u8);
@@ -218,7 +191,7 @@ fn quarters(score: &Score) -> Option<crate::music::BeatTrack> {
         number = number % per_bar + 1;
         beats.push(Beat { time_s, number });
     }
-    Some(track(beats))
+    Some(BeatTrack::of(beats))
 }
 
 fn json(bytes: &[u8], name: &Path) -> Result<Annotations> {

@@ -3,8 +3,8 @@
 use super::file_format::refusal;
 use super::musicxml::{encode_music_xml, encode_mxl};
 use super::{
-    Annotations, ChordFormat, ChordList, ChromaFormat, ChromaTable, FileFormat, Kind, NoteFormat,
-    OnsetFormat, OnsetList, encode_jams, encode_lab, encode_notes,
+    Annotations, BeatFormat, BeatList, ChordFormat, ChordList, ChromaFormat, ChromaTable,
+    FileFormat, Kind, NoteFormat, OnsetFormat, OnsetList, encode_jams, encode_lab, encode_notes,
 };
 use super::{audacity, sonic_visualiser};
 use crate::music::{Note, Segment, pitch_name};
@@ -160,9 +160,13 @@ impl Annotations {
                 let labels = beats.map(|beat| (beat.time_s, beat.time_s, beat.number));
                 audacity::encode_label_track(labels)
             }
-            _ => beats
-                .map(|beat| format!("{:.4}\t{}\n", beat.time_s, beat.number))
-                .collect(),
+            _ => {
+                let list = BeatList {
+                    track: self.beats.clone().unwrap_or_default(),
+                    ..BeatList::default()
+                };
+                return list.encode(BeatFormat::Beats);
+            }
         };
         Ok(text.into_bytes())
     }

@@ -102,20 +102,5 @@ fn beats(segments: &[Segment<String>]) -> Option<BeatTrack> {
         })
     };
     let beats = segments.iter().map(beat).collect::<Option<Vec<Beat>>>()?;
-    Some(track(beats))
-}
-
-/// The pulse that beats in the order of time have: the tempo is of the middle one of their distances.
-pub(super) fn track(beats: Vec<Beat>) -> BeatTrack {
-    let pairs = beats.windows(2);
-    let mut distances: Vec<f64> = pairs.map(|pair| pair[1].time_s - pair[0].time_s).collect();
-    distances.sort_by(f64::total_cmp);
-    let middle = distances
-        .get(distances.len() / 2)
-        .filter(|length_s| **length_s > 0.0);
-    BeatTrack {
-        tempo_bpm: middle.map(|length_s| 60.0 / length_s),
-        beats_per_bar: beats.iter().map(|beat| beat.number).max().unwrap_or(0),
-        beats,
-    }
+    Some(BeatTrack::of(beats))
 }

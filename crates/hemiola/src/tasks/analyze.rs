@@ -229,13 +229,13 @@ impl Analyser {
         progress: &(dyn Fn(Heard) + Sync),
     ) -> Result<Analysis> {
         let mut reading = SharedReading::open(source)?;
+        let mut rest = reading.listen(also_rate)?;
         let mut listen = |rate: Option<u32>| rate.map(|rate| reading.listen(rate)).transpose();
         let notes = listen(self.transcriber.as_ref().map(Transcriber::sample_rate))?;
         let onsets = listen(self.onsets.as_ref().map(OnsetDetector::sample_rate))?;
         let tags = listen(self.tagger.as_ref().map(Tagger::sample_rate))?;
         let chroma = listen(self.chroma.as_ref().map(ChromaExtractor::sample_rate))?;
         let passages = listen(self.embedder.as_ref().map(Embedder::sample_rate))?;
-        let rest = listen(Some(also_rate))?;
         let until = |part: Part| move |seconds: f64| progress(Heard::Until(part, seconds));
         let (read, heard) = std::thread::scope(|scope| {
             let notes = self.transcriber.as_ref().zip(notes).map(|(model, mut s)| {
@@ -271,13 +271,11 @@ impl Analyser {
                     finished(heard, Part::Embedding, progress)
                 })
             });
-            let rest = rest.map(|mut stream| {
-                scope.spawn(move || -> Result<()> {
-                    while let Some(block) = stream.next_block()? {
-                        also(block);
-                    }
-                    Ok(())
-                })
+            let rest = scope.spawn(move || -> Result<()> {
+                while let Some(block) = rest.next_block()? {
+                    also(block);
+                }
+                Ok(())
             });
             let read = reading.read(|_| ());
             let heard = (
@@ -286,7 +284,7 @@ impl Analyser {
                 joined(tags),
                 joined(chroma),
                 joined(passages),
-                joined(rest),
+                joined(Some(rest)),
             );
             (read, heard)
         });
@@ -323,7 +321,7 @@ impl Analyser {
     }
 
     /// Which model hears which part of those asked for.
-    fn models(&self) -> Vec<ModelOf> {
+    pub fn models(&self) -> Vec<ModelOf> {
         let parts = self.config.parts.iter();
         let models = parts.map(|&part| ModelOf {
             part: part.name().to_owned(),

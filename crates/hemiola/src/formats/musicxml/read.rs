@@ -7,11 +7,10 @@ use roxmltree::{Document, ParsingOptions};
 
 use super::mxl;
 use super::score::{Lacks, Measure, PartReader};
-use crate::formats::labels::track;
 use crate::formats::notes::UNKNOWN_VELOCITY;
 use crate::formats::{Annotations, Recording};
 use crate::midi::sort_notes;
-use crate::music::{Beat, Note, Segment};
+use crate::music::{Beat, BeatTrack, Note, Segment};
 use crate::{Error, Result};
 
 /// Elements and texts of a score; more come from no music.
@@ -222,7 +221,7 @@ impl Score {
                 ..Recording::default()
             },
             notes: Some(notes),
-            beats: (!beats.is_empty()).then(|| track(beats)),
+            beats: (!beats.is_empty()).then(|| BeatTrack::of(beats)),
             chords: symbols.map(|symbols| self.segments(symbols)),
             keys: keys.map(|keys| self.segments(keys)),
             ..Annotations::default()

@@ -1,5 +1,7 @@
 //! Embeddings of one spread in all directions.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
@@ -11,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::models::contrastive::ContrastiveEncoder;
 use crate::tasks::embed::Embedder;
 use crate::training::objective::{self, Objective};
-use std::sync::Arc;
 
 /// Clips heard of each recording, evenly spread.
 const CLIPS: usize = 16;
