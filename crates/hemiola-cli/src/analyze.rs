@@ -220,7 +220,7 @@ impl Batch {
         }
         self.existing
             .check(&known, sha256.as_deref(), &self.asking)?;
-        let heard = self.hear(place, sha256);
+        let heard = self.hear(place, &known, sha256);
         heard.inspect_err(|error| self.fail(place, &known, error))
     }
 
@@ -230,9 +230,8 @@ impl Batch {
         }
     }
 
-    fn hear(&self, place: &Place, sha256: Option<String>) -> Result<()> {
+    fn hear(&self, place: &Place, known: &AnalysisFolder, sha256: Option<String>) -> Result<()> {
         let source = Source::from(&place.input.path);
-        let known = AnalysisFolder::at(&place.folder);
         let mut gathered = page_audio::Gathered::new(&place.input.path)?;
         let watching = self
             .watch
