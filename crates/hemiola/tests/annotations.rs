@@ -221,7 +221,7 @@ fn nothing_that_is_hostile_is_read_or_panics() {
         ("start\tend\n1\t0.5\tx\n", "a.lab", ["line 1", "start"]),
         ("0\t1\ta\n2\t1\tb\n", "a.txt", ["line 2", "1"]),
         ("0.5 1\n1.0\n", "a.beats", ["line 2", "1.0"]),
-        ("0.5 0\n", "a.beats", ["line 1", "0.5 0"]),
+        ("0.5 1.5\n", "a.beats", ["line 1", "1.5"]),
         ("what is this\n", "a.csv", ["line 1", "what is this"]),
         ("{}", "a.json", ["notes", "analysis"]),
         ("[1", "a.json", ["JSON", "EOF"]),

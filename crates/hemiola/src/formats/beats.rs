@@ -79,9 +79,13 @@ pub fn read_beats(path: impl AsRef<Path>) -> Result<BeatTrack> {
 
 /// [`read_beats`] of a text; `path` stands for the file in messages.
 pub(super) fn beats_from(text: &str, path: &Path) -> Result<BeatTrack> {
-    let mut beats = Vec::new();
-    for (line, numbers) in rows(text, path, Some(CSV_HEADER))? {
+    let rows = rows(text, path, Some(CSV_HEADER))?;
+    // Some numbers alone are those of a file that lost the others.
+    let columns = rows.first().map_or(0, |(_, numbers)| numbers.len());
+    let mut beats = Vec::with_capacity(rows.len());
+    for (line, numbers) in rows {
         let beat = match *numbers.as_slice() {
+            _ if numbers.len() != columns => None,
             [time_s] => Some((time_s, 0.0)),
             [time_s, number] => Some((time_s, number)),
             _ => None,
@@ -92,8 +96,8 @@ pub(super) fn beats_from(text: &str, path: &Path) -> Result<BeatTrack> {
                 Error::input(
                     path,
                     format!(
-                        "line {}: expected a time in seconds, 0 or more, and the number of the beat in its bar, or a \
-                         time alone; found the numbers {numbers:?}",
+                        "line {}: expected a time in seconds, 0 or more, and the number of the beat in its bar, or in \
+                         every line a time alone; found the numbers {numbers:?}",
                         line + 1
                     ),
                 )
