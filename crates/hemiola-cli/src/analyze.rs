@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         },
         asking: Mutex::new(()),
         watch: Watch::new(plan.is_many),
-        keeps_failures: plan.is_many,
+        is_many: plan.is_many,
     };
     let mine: Vec<&Place> = match &args.shard {
         Some(shard) => shard.of(&plan.places),
@@ -180,8 +180,8 @@ struct Batch {
     /// Held while a person is asked.
     asking: Mutex<()>,
     watch: Watch,
-    /// Whether a recording's folder says why it was not analysed.
-    keeps_failures: bool,
+    /// Whether there are several recordings: then a folder says why its recording was not analysed, and the table what was found.
+    is_many: bool,
 }
 
 impl Batch {
@@ -225,7 +225,7 @@ impl Batch {
     }
 
     fn fail(&self, place: &Place, folder: &AnalysisFolder, error: &anyhow::Error) {
-        if self.keeps_failures {
+        if self.is_many {
             folder.fail(place, error);
         }
     }
@@ -233,13 +233,17 @@ impl Batch {
     fn hear(&self, place: &Place, known: &AnalysisFolder, sha256: Option<String>) -> Result<()> {
         let source = Source::from(&place.input.path);
         let mut gathered = page_audio::Gathered::new(&place.input.path)?;
-        let watching = self
-            .watch
-            .recording(&place.input.path.display().to_string());
+        let watching = self.watch.recording(
+            &place.input.path.display().to_string(),
+            page_audio::SAMPLE_RATE,
+        );
         let mut analysis = self.analyser.analyse(
             &source,
             page_audio::SAMPLE_RATE,
-            |block| gathered.push(block),
+            |block| {
+                watching.read(block);
+                gathered.push(block);
+            },
             &|heard| watching.heard(heard),
         )?;
         drop(watching);
@@ -256,6 +260,11 @@ impl Batch {
         let (overview, audio) = gathered.finish()?;
         known
             .write(&analysis, &overview, &audio)
-            .with_context(|| format!("{}: cannot be kept", place.input.path.display()))
+            .with_context(|| format!("{}: cannot be kept", place.input.path.display()))?;
+        if !self.is_many {
+            let found = watch::in_short(&analysis);
+            eprintln!("{}: {found}", place.folder.join(folder::REPORT).display());
+        }
+        Ok(())
     }
 }

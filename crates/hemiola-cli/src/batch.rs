@@ -1,6 +1,5 @@
 //! Recordings one after another or several at once; a bad one does not stop the rest.
 
-use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use hemiola::audio::{AudioStream, Source};
 use hemiola::midi::Score;
+use indicatif::ProgressBar;
 
 use crate::inputs::{self, Input};
 use crate::outputs::{Format, Target, make_folder};
@@ -41,6 +41,14 @@ pub trait Listener: Sync {
     /// Hz, of the streams that [`Self::listen`] reads.
     fn sample_rate(&self) -> u32;
 
+    /// Hears a recording to its end, and shows on `bar` how far it is: one stream, unless a verb says otherwise.
+    fn hear(&self, source: &Source, bar: &ProgressBar) -> Result<Heard<Self::Found>>
+    where
+        Self: Sized,
+    {
+        hear_stream(self, source, bar)
+    }
+
     /// Reads a stream to its end; `progress` is told the seconds read.
     fn listen(
         &self,
@@ -55,6 +63,34 @@ pub trait Listener: Sync {
 
     /// The bytes of a file of what was found.
     fn encode(&self, found: &Self::Found, format: Self::Format) -> Result<Vec<u8>>;
+}
+
+/// What was found in a recording.
+pub struct Heard<T> {
+    pub found: T,
+    /// Seconds.
+    pub duration_s: f64,
+    pub warnings: Vec<String>,
+}
+
+/// Has one stream of a recording heard.
+pub fn hear_stream<L: Listener>(
+    listener: &L,
+    source: &Source,
+    bar: &ProgressBar,
+) -> Result<Heard<L::Found>> {
+    let mut stream = source.open(listener.sample_rate())?;
+    bar.set_length(stream.duration_s().unwrap_or(0.0).ceil() as u64);
+    let mut duration_s = 0.0;
+    let found = listener.listen(&mut stream, &mut |now_s| {
+        duration_s = now_s;
+        bar.set_position(now_s as u64);
+    })?;
+    Ok(Heard {
+        found,
+        duration_s,
+        warnings: stream.warnings().to_vec(),
+    })
 }
 
 /// Which recordings are to be heard, and where the results go.
@@ -137,29 +173,21 @@ impl<F: Format> Batch<F> {
                 .target
                 .write(input, |format| listener.encode(&found, format));
         }
-        let mut stream = Source::from(&input.path).open(listener.sample_rate())?;
-        let bar = progress::bar(
-            stream.duration_s().unwrap_or(0.0).ceil() as u64,
-            "{msg} {wide_bar} {percent}% {eta}",
-        );
+        let bar = progress::bar(0, "{msg} {wide_bar} {percent}% {eta}");
         bar.set_message(input.path.display().to_string());
-        let read_s = Cell::new(0.0);
-        let found = listener.listen(&mut stream, &mut |now_s| {
-            read_s.set(now_s);
-            bar.set_position(now_s as u64);
-        });
+        let heard = listener.hear(&Source::from(&input.path), &bar);
         bar.finish_and_clear();
-        let found = found?;
-        if read_s.get() == 0.0 {
+        let heard = heard?;
+        if heard.duration_s == 0.0 {
             eprintln!(
                 "warning: {}: there is no sound in this recording, not even silence; the result is empty",
                 input.path.display()
             );
         }
-        for warning in stream.warnings() {
+        for warning in &heard.warnings {
             eprintln!("warning: {}: {warning}", input.path.display());
         }
         self.target
-            .write(input, |format| listener.encode(&found, format))
+            .write(input, |format| listener.encode(&heard.found, format))
     }
 }

@@ -1,13 +1,14 @@
 //! `hemiola beats`: recordings and MIDI files in, the times out at which one would tap along.
 
 use anyhow::Result;
-use hemiola::audio::AudioStream;
+use hemiola::audio::{AudioStream, SharedReading, Source};
 use hemiola::formats::{BeatFormat, BeatList};
 use hemiola::midi::Score;
 use hemiola::music::{BeatTrack, Note};
 use hemiola::tasks::beats::{BeatConfig, BeatDetector, BeatTracker};
+use indicatif::ProgressBar;
 
-use crate::batch::{self, Batch, Listener};
+use crate::batch::{self, Batch, Heard, Listener};
 use crate::outputs::Format;
 use crate::{Outcome, models, wrong_use};
 
@@ -22,6 +23,15 @@ pub struct Args {
     /// The model of onsets that recordings are heard with: a built-in one or a checkpoint folder
     #[arg(long, default_value = "onsets")]
     model: String,
+    /// The model of chroma from which chords are heard: where they change, beats and bars begin
+    #[arg(long, default_value = "chroma")]
+    chroma: String,
+    /// The model of chords: a built-in one or a checkpoint folder
+    #[arg(long, default_value = "triads")]
+    chords: String,
+    /// Hear onsets alone: in half the time, and bars are a guess
+    #[arg(long, conflicts_with_all = ["chroma", "chords"])]
+    no_chords: bool,
     /// The slowest tempo that is looked for, beats a minute
     #[arg(long, value_name = "BPM")]
     min_bpm: Option<f64>,
@@ -61,9 +71,15 @@ impl Format for BeatFormatArg {
 pub fn run(args: &Args) -> Result<Outcome> {
     let batch = Batch::plan(&args.batch, &args.format)?;
     let tracker = BeatTracker::new(args.config()).map_err(|error| wrong_use(error.to_string()))?;
-    let onsets = models::open_onset_detector(&args.model, &args.device.device())?;
+    let device = args.device.device();
+    let onsets = models::open_onset_detector(&args.model, &device)?;
+    let mut detector = BeatDetector::new(onsets, tracker);
+    if !args.no_chords {
+        let chroma = models::open_chroma_extractor(&args.chroma, &device)?;
+        detector = detector.with_chords(chroma, models::open_chord_reader(&args.chords)?);
+    }
     batch.run(&Beats {
-        detector: BeatDetector::new(onsets, tracker),
+        detector,
         model: args.model.clone(),
     })
 }
@@ -94,6 +110,23 @@ impl Listener for Beats {
 
     fn sample_rate(&self) -> u32 {
         self.detector.sample_rate()
+    }
+
+    /// Onsets and chords of one decoding.
+    fn hear(&self, source: &Source, bar: &ProgressBar) -> Result<Heard<BeatList>> {
+        if !self.detector.hears_chords() {
+            return batch::hear_stream(self, source, bar);
+        }
+        let reading = SharedReading::open(source)?;
+        bar.set_length(reading.duration_s().unwrap_or(0.0).ceil() as u64);
+        let (track, reading) = self.detector.detect_with_chords(reading, |now_s| {
+            bar.set_position(now_s as u64);
+        })?;
+        Ok(Heard {
+            found: list(track, Some(self.model.clone())),
+            duration_s: reading.duration_s,
+            warnings: reading.warnings,
+        })
     }
 
     fn listen(&self, stream: &mut AudioStream, progress: &mut dyn FnMut(f64)) -> Result<BeatList> {

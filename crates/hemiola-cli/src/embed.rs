@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, bail};
 use hemiola::Error;
 use hemiola::audio::AudioStream;
-use hemiola::index::{Embedding, Index, IndexedFile, Stamp, hash_file};
+use hemiola::index::{Embedding, GraphConfig, Index, IndexedFile, Stamp, hash_file};
 use hemiola::tasks::embed::Embedder;
 
 use crate::inputs::{self, Input};
@@ -28,6 +28,10 @@ pub struct Args {
     /// Forget files that are no more
     #[arg(long)]
     prune: bool,
+    /// Whether to keep graphs of neighbours beside the index, INDEX.tracks and INDEX.passages, with which hemiola similar compares
+    /// what is near instead of everything
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    graph: GraphWhen,
     /// A built-in model or a checkpoint folder [default: that of the index; of a new one, embedding]
     #[arg(long)]
     model: Option<String>,
@@ -37,6 +41,16 @@ pub struct Args {
     /// Where to compute
     #[arg(long, default_value = "cpu")]
     device: models::DeviceArg,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum GraphWhen {
+    /// From 100,000 recordings or 1,000,000 passages on; made anew when a hundredth of the recordings came or went
+    Auto,
+    /// However small the index is, and with every change
+    Always,
+    /// None; those that are there are removed
+    Never,
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
@@ -50,8 +64,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         })?;
         let mut index = Index::update(&args.output, known.model())?;
         drop(known);
-        prune(&mut index)?;
-        return Ok(Outcome::Done);
+        if args.prune {
+            prune(&mut index)?;
+        }
+        return keep_graphs(&mut index, args.graph);
     }
     let embedder = open_embedder(args.model.as_deref(), known.as_ref(), args.device)?;
     drop(known);
@@ -79,16 +95,50 @@ pub fn run(args: &Args) -> Result<Outcome> {
         false => index.missing()?.len(),
     };
     tell(&index, &library.counts, missing)?;
+    let graphs = keep_graphs(&mut index, args.graph)?;
     Ok(match failed {
         true => Outcome::SomeFailed,
-        false => Outcome::Done,
+        false => graphs,
     })
 }
 
+/// The graphs of neighbours as asked for. Without them nothing is lost but time, so the index is complete either way.
+fn keep_graphs(index: &mut Index, when: GraphWhen) -> Result<Outcome> {
+    let config = match when {
+        GraphWhen::Auto => GraphConfig::default(),
+        GraphWhen::Always => GraphConfig::ALWAYS,
+        GraphWhen::Never => {
+            index.remove_graphs()?;
+            return Ok(Outcome::Done);
+        }
+    };
+    let bar = progress::bar(0, "graph of neighbours {wide_bar} {pos} of {len} {eta}");
+    let made = index.update_graphs(&config, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    match made {
+        Ok(true) => eprintln!(
+            "{}: graphs of neighbours are up to date",
+            index.path().display()
+        ),
+        Ok(false) => {}
+        Err(fault) => {
+            let library = index.path().display();
+            crate::report(&anyhow::Error::new(fault).context(format!(
+                "{library} is complete, but a graph of neighbours could not be made, so hemiola similar compares everything"
+            )));
+            return Ok(Outcome::SomeFailed);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
 fn check(args: &Args, inputs: &[Input]) -> Result<()> {
-    if args.inputs.is_empty() && !args.prune {
+    if args.inputs.is_empty() && !args.prune && args.graph == GraphWhen::Auto {
         return Err(wrong_use(
-            "nothing to do: name recordings or folders, or ask for --prune",
+            "nothing to do: name recordings or folders, or ask for --prune or --graph",
         ));
     }
     if args.output == Path::new("-") {

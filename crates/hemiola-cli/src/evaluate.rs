@@ -54,7 +54,7 @@ enum Task {
     /// Onsets: one time in seconds a line, or lists of notes, of which those that begin within 30 ms are one onset
     Onset(Files),
     /// Beats: a time in seconds a line and, where it is known, the number of the beat in its bar (.beats, .txt), CSV, JSON
-    Beat(Files),
+    Beat(beats::BeatArgs),
     /// Tempi: a line of two tempi in BPM and the weight of the first (.lab, .txt), or what `hemiola beats` writes as JSON
     Tempo(Files),
     /// Pitches frame by frame: a time in seconds and frequencies in Hz a line
@@ -116,7 +116,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             evaluate(&files, &endings, NOTE_GROUPS, &score)
         }
-        Task::Beat(files) => beats::beats(&files),
+        Task::Beat(args) => beats::beats(&args),
         Task::Tempo(files) => beats::tempi(&files),
         Task::Chord(files) => labels::chords(&files),
         Task::Key(files) => labels::keys(&files),

@@ -42,7 +42,8 @@ pub fn expand_by(
             });
         } else if path.is_dir() {
             let before = (inputs.len(), problems.len());
-            for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            let walk = walkdir::WalkDir::new(path).follow_links(true);
+            for entry in walk.sort_by_file_name() {
                 match entry {
                     Ok(entry) if entry.file_type().is_file() && fits(entry.path()) => {
                         let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
@@ -52,6 +53,10 @@ pub fn expand_by(
                         });
                     }
                     Ok(_) => {}
+                    // A link to nothing, and not by the name of a recording.
+                    Err(e)
+                        if e.path()
+                            .is_some_and(|at| at.is_symlink() && !at.exists() && !fits(at)) => {}
                     Err(e) => problems.push(format!("{}: {e}", path.display())),
                 }
             }

@@ -26,6 +26,9 @@ pub struct Args {
     /// What is compared: whole recordings, or passages of them
     #[arg(long, default_value = "track")]
     by: By,
+    /// Compare everything, also where the index has graphs of neighbours (hemiola embed --graph)
+    #[arg(long, conflicts_with_all = ["map", "duplicates"])]
+    exact: bool,
     /// List the query itself, too, where the index has it
     #[arg(long)]
     itself: bool,

@@ -10,7 +10,7 @@ use hemiola::formats::{read_beats, write_notes};
 use hemiola::music::{BeatTrack, Note};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use support::{folder, hemiola};
+use support::{folder, hemiola, sound_of};
 
 /// A struck chord every 0.6 s from 0.4 s on, with a lower one at the first of four: 100 beats a minute.
 fn pulse() -> Vec<Note> {
@@ -30,18 +30,25 @@ fn pulse() -> Vec<Note> {
 
 /// The same as bursts of noise, louder at the first of four.
 fn write_pulse(path: &Path) {
-    const RATE: f64 = 22_050.0;
+    let samples = bursts(|beat| if beat % 4 == 0 { 0.5 } else { 0.25 });
+    write_wav(path, &samples, 1, RATE, WavFormat::Int16).unwrap();
+}
+
+const RATE: u32 = 22_050;
+
+/// A burst of noise on each of 20 beats of [`pulse`], of some level.
+fn bursts(level: fn(u8) -> f32) -> Vec<f32> {
+    let rate = f64::from(RATE);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut samples = vec![0.0f32; (12.5 * RATE) as usize];
+    let mut samples = vec![0.0f32; (12.5 * rate) as usize];
     for beat in 0..20_u8 {
-        let first = ((0.4 + 0.6 * f64::from(beat)) * RATE) as usize;
-        let level = if beat % 4 == 0 { 0.5 } else { 0.25 };
+        let first = ((0.4 + 0.6 * f64::from(beat)) * rate) as usize;
         for index in 0..2205 {
-            let decay = (-40.0 * index as f64 / RATE).exp() as f32;
-            samples[first + index] = level * decay * rng.random_range(-1.0..1.0);
+            let decay = (-40.0 * index as f64 / rate).exp() as f32;
+            samples[first + index] = level(beat) * decay * rng.random_range(-1.0..1.0);
         }
     }
-    write_wav(path, &samples, 1, 22_050, WavFormat::Int16).unwrap();
+    samples
 }
 
 #[track_caller]
@@ -99,6 +106,42 @@ fn bars_have_as_many_beats_as_they_may() {
         "{}",
         ran.text()
     );
+}
+
+#[test]
+fn bars_begin_where_chords_change() {
+    let at = folder();
+    // Chords of four beats from the third beat on, all beats alike.
+    let chords = [[48, 64, 67, 72], [53, 65, 69, 72], [55, 62, 67, 71]];
+    let notes: Vec<Note> = (0..20_usize)
+        .flat_map(|beat| {
+            let onset_s = 0.4 + 0.6 * beat as f64;
+            chords[(beat + 2) / 4 % 3].map(|pitch| Note {
+                onset_s,
+                offset_s: onset_s + 0.6,
+                pitch,
+                velocity: 80,
+            })
+        })
+        .collect();
+    let mut samples = bursts(|_| 0.25);
+    for (sample, tone) in samples.iter_mut().zip(sound_of(&notes, RATE)) {
+        *sample += tone;
+    }
+    let path = at.path().join("a.wav");
+    write_wav(&path, &samples, 1, RATE, WavFormat::Int16).unwrap();
+    let numbers = |arguments: &[&str]| -> Vec<u8> {
+        let ran = hemiola(at.path(), &[&["beats", "a.wav"], arguments].concat()).succeeded();
+        let lines = ran
+            .text()
+            .lines()
+            .map(|line| line.split_once('\t').unwrap());
+        lines.map(|(_, number)| number.parse().unwrap()).collect()
+    };
+    let expected: Vec<u8> = (0..20).map(|beat| (beat + 2) % 4 + 1).collect();
+    assert_eq!(numbers(&[]), expected);
+    // Onsets alone do not tell.
+    assert_ne!(numbers(&["--no-chords"]), expected);
 }
 
 #[test]

@@ -112,6 +112,22 @@ fn beats_may_have_numbers_or_not() {
     )
     .succeeded();
     assert_eq!(ran.json()["files"]["r"]["F-measure"], 0.75);
+    // First beats alone: one of two is met.
+    let downbeats = |estimate| {
+        [
+            "evaluate",
+            "beat",
+            "--downbeats",
+            "r.beats",
+            estimate,
+            "--json",
+        ]
+    };
+    hemiola(at.path(), &downbeats("e.txt")).failed(1, &["e.txt", "where bars begin"]);
+    fs::write(at.path().join("e.beats"), "5.01\t1\n5.5\t2\n6.0\t1\n").unwrap();
+    let ran = hemiola(at.path(), &downbeats("e.beats")).succeeded();
+    let f_measure = ran.json()["files"]["r"]["F-measure"].as_f64().unwrap();
+    assert!((f_measure - 2.0 / 3.0).abs() < 1e-9, "{f_measure}");
     fs::write(at.path().join("e.txt"), "5.01\nsoon\n").unwrap();
     hemiola(at.path(), &["evaluate", "beat", "r.beats", "e.txt"]).failed(1, &["e.txt", "line 2"]);
 }

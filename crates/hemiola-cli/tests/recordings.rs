@@ -6,8 +6,8 @@ use std::fs;
 
 use hemiola::audio::{WavFormat, write_wav};
 use hemiola::formats::write_notes;
-use hemiola::music::{Note, midi_to_hz};
-use support::{Ran, folder, hemiola, hemiola_in, write_melody};
+use hemiola::music::Note;
+use support::{Ran, folder, hemiola, hemiola_in, sound_of, write_melody};
 use tempfile::TempDir;
 
 /// A verb, what a folder of its results holds where nothing else is asked for, and another of its formats.
@@ -148,6 +148,32 @@ fn a_bad_file_does_not_stop_a_folder() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_folders_are_followed() {
+    let at = folder();
+    fs::create_dir_all(at.path().join("in")).unwrap();
+    write_melody(&at.path().join("elsewhere.wav"), 1);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(at.path().join(to), at.path().join("in").join(name)).unwrap();
+    };
+    link("elsewhere.wav", "a.wav");
+    link("nothing.txt", "b.txt");
+    let onsets = &VERBS[2];
+    onsets.run(&at, &["in", "-o", "out"]).succeeded();
+    assert!(at.path().join("out/a.txt").exists());
+    link("nothing.wav", "b.wav");
+    onsets
+        .run(&at, &["in", "-o", "out"])
+        .failed(1, &["in/b.wav"]);
+    // A folder within itself.
+    fs::remove_file(at.path().join("in/b.wav")).unwrap();
+    link("in", "again");
+    onsets
+        .run(&at, &["in", "-o", "out"])
+        .failed(1, &["in/again"]);
+}
+
 #[test]
 fn skip_existing_looks_at_every_format() {
     let at = folder();
@@ -253,22 +279,7 @@ fn chords_and_keys_of_plain_music_are_told() {
             })
         })
         .collect();
-    let rate = 22_050;
-    let mut samples = vec![0.0f32; 8 * rate as usize];
-    for note in &notes {
-        for overtone in 1..6 {
-            let step =
-                std::f64::consts::TAU * midi_to_hz(f64::from(note.pitch)) * f64::from(overtone)
-                    / f64::from(rate);
-            let first = (note.onset_s * f64::from(rate)) as usize;
-            let last = (note.offset_s * f64::from(rate)) as usize;
-            for (index, sample) in samples[first..last].iter_mut().enumerate() {
-                let decay = (-(index as f64) / f64::from(rate)).exp();
-                *sample +=
-                    (0.08 / f64::from(overtone) * decay * (step * index as f64).sin()) as f32;
-            }
-        }
-    }
+    let (samples, rate) = (sound_of(&notes, 22_050), 22_050);
     write_wav(at.path().join("a.wav"), &samples, 1, rate, WavFormat::Int16).unwrap();
     write_notes(at.path().join("b.mid"), &notes, None).unwrap();
     for name in ["a.wav", "b.mid"] {

@@ -90,6 +90,45 @@ fn paths(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
+#[test]
+fn graphs_of_neighbours_are_kept_on_demand() {
+    let at = with_music();
+    embed(&at, &["music"]).succeeded();
+    let search = |more: &[&str]| {
+        let first = ["music/a.wav", "--in", "library.hml", "--json"];
+        similar(&at, &[&first, more].concat()).succeeded()
+    };
+    assert_eq!(search(&[]).json()["exact"], true);
+    // Without a recording: for what is there.
+    let graph = |when| {
+        let arguments = ["embed", "-o", "library.hml", "--graph", when];
+        hemiola(at.path(), &arguments).succeeded()
+    };
+    assert!(graph("always").stderr.contains("up to date"));
+    for by in ["track", "passage"] {
+        let (near, exact) = (search(&["--by", by]), search(&["--by", by, "--exact"]));
+        assert_eq!(near.json()["exact"], false);
+        assert_eq!(exact.json()["exact"], true);
+        assert_eq!(near.json()["results"], exact.json()["results"]);
+    }
+    fs::write(at.path().join("library.hml.tracks"), "no graph").unwrap();
+    let ran = search(&[]);
+    assert_eq!(ran.json()["exact"], true);
+    for word in [
+        "library.hml.tracks",
+        "everything was compared",
+        "--graph always",
+    ] {
+        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+    graph("always");
+    assert_eq!(search(&[]).json()["exact"], false);
+    graph("never");
+    assert_eq!(search(&[]).json()["exact"], true);
+    assert!(!at.path().join("library.hml.tracks").exists());
+    similar(&at, &["--map", "library.hml", "--exact"]).failed(2, &["--exact"]);
+}
+
 /// Every file of an index with its passages, in the order of their names.
 fn content(index: &Path) -> Vec<(String, Vec<f64>, Vec<f32>)> {
     let index = Index::open(index).unwrap();

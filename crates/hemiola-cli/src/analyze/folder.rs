@@ -18,7 +18,7 @@ use super::summary::Summary;
 use crate::outputs::make_folder;
 
 const SUMMARY: &str = "summary.json";
-const REPORT: &str = "report.html";
+pub const REPORT: &str = "report.html";
 
 /// Where the results of one recording lie, or will.
 pub struct AnalysisFolder {

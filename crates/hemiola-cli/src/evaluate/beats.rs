@@ -1,9 +1,10 @@
 //! `hemiola evaluate beat` and `tempo`.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Result, bail};
 use hemiola::evaluation::{beat, tempo};
 use hemiola::formats;
-use hemiola::music::BeatTrack;
 
 use super::pairing::Endings;
 use super::table::Group;
@@ -59,12 +60,31 @@ const TEMPO_GROUPS: &[Group] = &[Group {
     ],
 }];
 
-pub fn beats(files: &Files) -> Result<Outcome> {
-    evaluate(files, &BEATS, BEAT_GROUPS, &|reference, estimate| {
-        let times_s = |track: BeatTrack| track.beats.iter().map(|beat| beat.time_s).collect();
-        let reference: Vec<f64> = times_s(formats::read_beats(reference)?);
-        let estimate: Vec<f64> = times_s(formats::read_beats(estimate)?);
-        to_json(beat::evaluate(&reference, &estimate))
+#[derive(clap::Args)]
+pub struct BeatArgs {
+    #[command(flatten)]
+    files: Files,
+    /// Score the first beats of bars alone
+    #[arg(long)]
+    downbeats: bool,
+}
+
+pub fn beats(args: &BeatArgs) -> Result<Outcome> {
+    let times_s = |path: &Path| -> Result<Vec<f64>> {
+        let track = formats::read_beats(path)?;
+        if !args.downbeats {
+            return Ok(track.beats.iter().map(|beat| beat.time_s).collect());
+        }
+        if track.beats.iter().any(|beat| beat.number == 0) {
+            bail!(
+                "{}: does not say where bars begin; expected the number of each beat in its bar after its time",
+                path.display()
+            );
+        }
+        Ok(track.downbeats_s().collect())
+    };
+    evaluate(&args.files, &BEATS, BEAT_GROUPS, &|reference, estimate| {
+        to_json(beat::evaluate(&times_s(reference)?, &times_s(estimate)?))
     })
 }
 

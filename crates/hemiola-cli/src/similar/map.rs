@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use hemiola::index::{Index, Search, TrackId, plane};
+use hemiola::index::{Index, TrackId, plane};
 use hemiola::plot::{MapTrack, library_map};
 
 use super::{Args, present, rounded};
@@ -26,8 +26,7 @@ pub fn run(args: &Args, index: &Index) -> Result<String> {
             "a page is not for a terminal: name a file with -o, such as map.html",
         ));
     }
-    let search = Search::new(index)?;
-    let vectors = search.tracks();
+    let vectors = &index.vectors()?;
     if vectors.is_empty() {
         bail!(
             "{}: there is nothing to hear in this index, so nothing to draw",

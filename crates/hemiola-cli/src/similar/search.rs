@@ -19,6 +19,8 @@ struct Written<'a> {
     model: &'a str,
     /// `track` or `passage`: what `similarity` is of.
     by: &'a str,
+    /// Whether everything was compared, or what a graph of neighbours told.
+    exact: bool,
     /// The most similar first.
     results: Vec<Row>,
 }
@@ -52,8 +54,7 @@ struct PassageRow {
 }
 
 pub fn run(args: &Args, path: &Path, index: &Index) -> Result<String> {
-    let search = Search::new(index)?;
-    if search.tracks().is_empty() {
+    if index.is_silent()? {
         bail!(
             "{}: there is nothing to hear in this index; hemiola embed RECORDINGS -o {} puts recordings into it",
             index.path().display(),
@@ -71,12 +72,20 @@ pub fn run(args: &Args, path: &Path, index: &Index) -> Result<String> {
         );
     }
     let n = args.n.get();
-    let hits = match args.by {
+    let search = match args.exact {
+        true => Search::new(index).exact(),
+        false => Search::new(index),
+    };
+    let found = match args.by {
         By::Track => search.tracks_like(&query.passages, n, without),
         By::Passage => search.passages_like(&query.passages, n, without),
     }
     .with_context(|| query.name.clone())?;
-    let rows = hits
+    if let Some(file) = &found.unusable_graph {
+        tell_unusable(file, index);
+    }
+    let rows = found
+        .hits
         .iter()
         .enumerate()
         .map(|(place, hit)| row(index, &query, place + 1, hit))
@@ -93,9 +102,19 @@ pub fn run(args: &Args, path: &Path, index: &Index) -> Result<String> {
         library: index.path().display().to_string(),
         model: &index.model().name,
         by: args.by.name(),
+        exact: found.exact,
         results: rows,
     };
     Ok(serde_json::to_string_pretty(&written)? + "\n")
+}
+
+fn tell_unusable(file: &Path, index: &Index) {
+    let library = index.path().display();
+    eprintln!(
+        "note: {} is not the graph of neighbours that was made for {library}, so everything was compared; \
+         hemiola embed --graph always -o {library} makes it anew",
+        file.display()
+    );
 }
 
 fn row(index: &Index, query: &Query, rank: usize, hit: &Hit) -> Result<Row> {

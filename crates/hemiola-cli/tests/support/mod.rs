@@ -107,6 +107,26 @@ pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// Notes as decaying sines with overtones.
+pub fn sound_of(notes: &[Note], rate: u32) -> Vec<f32> {
+    let rate = f64::from(rate);
+    let end_s = notes.iter().map(|note| note.offset_s).fold(0.0, f64::max);
+    let mut samples = vec![0.0f32; (end_s * rate) as usize];
+    for note in notes {
+        let (first, last) = (note.onset_s * rate, note.offset_s * rate);
+        let sounding = &mut samples[first as usize..last as usize];
+        for overtone in 1..6 {
+            let hz = midi_to_hz(f64::from(note.pitch)) * f64::from(overtone);
+            for (index, sample) in sounding.iter_mut().enumerate() {
+                let time_s = index as f64 / rate;
+                let wave = (std::f64::consts::TAU * hz * time_s).sin();
+                *sample += (0.08 / f64::from(overtone) * (-time_s).exp() * wave) as f32;
+            }
+        }
+    }
+    samples
+}
+
 /// Sizes of a model that is made in no time: one bin and one output for each key.
 pub fn tiny_sizes() -> MusicTranscriptionRnnConfig {
     MusicTranscriptionRnnConfig {

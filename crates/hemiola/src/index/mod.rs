@@ -10,6 +10,8 @@ mod alignment;
 mod duplicates;
 mod fault;
 mod files;
+mod graph;
+mod neighbours;
 mod passages;
 mod paths;
 mod plane;
@@ -22,10 +24,11 @@ mod tests;
 
 pub use duplicates::{DuplicateConfig, DuplicateGroup, Twin, duplicates};
 pub use files::{ContentHash, FileState, IndexedFile, Stamp, Track, hash_file};
+pub use neighbours::GraphConfig;
 pub use passages::{Embedding, Passages};
 pub use plane::{Place, plane};
 pub use schema::{FORMAT, ModelIdentity};
-pub use search::{Hit, PassagePair, Search};
+pub use search::{Found, Hit, PassagePair, Search};
 pub use similarity::TrackVectors;
 pub use store::Index;
 

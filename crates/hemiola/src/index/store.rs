@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// An index that is open.
 #[derive(Debug)]
 pub struct Index {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
     /// The folder of the index, without symbolic links.
     root: PathBuf,
@@ -158,13 +158,41 @@ impl Index {
         while let Some(row) = rows.next().map_err(self.fail())? {
             let id = row.get(0).map_err(self.fail())?;
             let vector = row.get_ref(1).map_err(self.fail())?.as_blob();
-            let vector = floats(vector.unwrap_or_default());
-            if vector.len() != self.model.width || !vector.iter().all(|v| v.is_finite()) {
-                return Err(self.damaged(&format!("the vector of track {id}")));
-            }
-            tracks.push(id, &vector);
+            tracks.push(id, &self.checked_vector(id, vector.unwrap_or_default())?);
         }
         Ok(tracks)
+    }
+
+    /// The vector of a track; none where there is no such track or nothing is heard.
+    ///
+    /// # Errors
+    /// When the index cannot be read, or is damaged.
+    pub fn vector(&self, track: TrackId) -> Result<Option<Vec<f32>>> {
+        let sql = "SELECT vector FROM track WHERE id = ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(self.fail())?;
+        let found = statement.query_row([track], |row| row.get::<_, Option<Vec<u8>>>(0));
+        let found = found.optional().map_err(self.fail())?.flatten();
+        found
+            .map(|bytes| self.checked_vector(track, &bytes))
+            .transpose()
+    }
+
+    fn checked_vector(&self, track: TrackId, bytes: &[u8]) -> Result<Vec<f32>> {
+        let vector = floats(bytes);
+        match vector.len() == self.model.width && vector.iter().all(|v| v.is_finite()) {
+            true => Ok(vector),
+            false => Err(self.damaged(&format!("the vector of track {track}"))),
+        }
+    }
+
+    /// Whether nothing is heard in any track.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn is_silent(&self) -> Result<bool> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM track WHERE vector IS NOT NULL)";
+        let silent = self.connection.query_row(sql, [], |row| row.get(0));
+        silent.map_err(self.fail())
     }
 
     /// The passages of a track; none where nothing is heard.
@@ -326,13 +354,8 @@ impl Index {
         paths::shown(paths::folder_of(&self.path), &paths::from_bytes(key))
     }
 
-    fn fail(&self) -> impl Fn(rusqlite::Error) -> Error + '_ {
+    pub(super) fn fail(&self) -> impl Fn(rusqlite::Error) -> Error + '_ {
         fault_in(&self.path)
-    }
-
-    #[cfg(test)]
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
     }
 
     fn damaged(&self, what: &str) -> Error {

@@ -7,7 +7,7 @@ use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
 
-use super::beats::BeatTracker;
+use super::beats::{BeatTracker, changes_s};
 use super::chords::{ChordReader, spell_by_key};
 use super::chroma::ChromaExtractor;
 use super::embed::Embedder;
@@ -374,10 +374,8 @@ impl Analyser {
             analysis.onsets = Some(onsets);
         }
         if self.wants(Part::Beats) {
-            let chords = analysis.chords.iter().flatten();
-            let changes_s: Vec<f64> = chords.map(|chord| chord.start_s).collect();
-            let changes_s = (!changes_s.is_empty()).then_some(changes_s.as_slice());
-            let track = BeatTracker::default().track(activations, fps, changes_s);
+            let changes_s = analysis.chords.as_deref().map(changes_s);
+            let track = BeatTracker::default().track(activations, fps, changes_s.as_deref());
             analysis.beats = Some(track);
         }
     }
@@ -443,11 +441,6 @@ fn finished<T>(heard: Result<T>, part: Part, progress: &(dyn Fn(Heard) + Sync)) 
     heard
 }
 
-/// A panic of a listener goes on in the caller.
 fn joined<T>(thread: Option<ScopedJoinHandle<'_, Result<T>>>) -> Result<Option<T>> {
-    let joined = thread.map(|thread| match thread.join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    });
-    joined.transpose()
+    thread.map(super::beats::joined).transpose()
 }

@@ -5,12 +5,16 @@ mod config;
 mod pulse;
 
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
 
-use crate::audio::AudioStream;
+use crate::audio::{AudioStream, Reading, SharedReading};
 use crate::error::Result;
-use crate::music::{Beat, BeatTrack, Note};
+use crate::music::chord::{ChordLabel, Vocabulary};
+use crate::music::{Beat, BeatTrack, Note, Segment};
+use crate::tasks::chords::ChordReader;
+use crate::tasks::chroma::ChromaExtractor;
 use crate::tasks::onsets::OnsetDetector;
 
 use bars::Beats;
@@ -225,12 +229,29 @@ pub fn note_activations(notes: &[Note]) -> Vec<f32> {
 #[derive(Debug, Clone)]
 pub struct BeatDetector {
     onsets: OnsetDetector,
+    chords: Option<(ChromaExtractor, ChordReader)>,
     tracker: BeatTracker,
 }
 
 impl BeatDetector {
     pub fn new(onsets: OnsetDetector, tracker: BeatTracker) -> Self {
-        Self { onsets, tracker }
+        Self {
+            onsets,
+            chords: None,
+            tracker,
+        }
+    }
+
+    /// Hears chords as well: beats, and bars above all, begin where they change.
+    #[must_use]
+    pub fn with_chords(mut self, chroma: ChromaExtractor, chords: ChordReader) -> Self {
+        self.chords = Some((chroma, chords));
+        self
+    }
+
+    /// Whether [`Self::detect_with_chords`] hears any.
+    pub fn hears_chords(&self) -> bool {
+        self.chords.is_some()
     }
 
     /// The built-in model of onsets of that name, on the processor.
@@ -278,6 +299,53 @@ impl BeatDetector {
         let activations = self.onsets.activations(stream, progress)?;
         let fps = self.onsets.frames_per_second();
         Ok(self.tracker.track(&activations, fps, changes_s))
+    }
+
+    /// The beats of a recording in which onsets and chords are heard at once, each on a thread of its own; `progress` is told
+    /// the seconds decoded.
+    ///
+    /// # Errors
+    /// When the recording cannot be decoded.
+    pub fn detect_with_chords(
+        &self,
+        mut reading: SharedReading,
+        progress: impl FnMut(f64),
+    ) -> Result<(BeatTrack, Reading)> {
+        let mut to_onsets = reading.listen(self.onsets.sample_rate())?;
+        let chords = self.chords.as_ref();
+        let rate = chords.map(|(chroma, _)| chroma.sample_rate());
+        let to_chords = rate.map(|rate| reading.listen(rate)).transpose()?;
+        let (read, activations, changes_s) = std::thread::scope(|scope| {
+            let activations = scope.spawn(|| self.onsets.activations(&mut to_onsets, |_| ()));
+            let changes_s = chords.zip(to_chords).map(|((chroma, chords), mut stream)| {
+                scope.spawn(move || -> Result<Vec<f64>> {
+                    let chroma = chroma.extract(&mut stream, |_| ())?;
+                    Ok(changes_s(&chords.read(&chroma, Vocabulary::MajMin)?))
+                })
+            });
+            let read = reading.read(progress);
+            (read, joined(activations), changes_s.map(joined).transpose())
+        });
+        // The reader knows best why nothing more came.
+        let read = read?;
+        let fps = self.onsets.frames_per_second();
+        let track = self
+            .tracker
+            .track(&activations?, fps, changes_s?.as_deref());
+        Ok((track, read))
+    }
+}
+
+/// When chords begin, in seconds, for [`BeatTracker::track`].
+pub(super) fn changes_s(chords: &[Segment<ChordLabel>]) -> Vec<f64> {
+    chords.iter().map(|chord| chord.start_s).collect()
+}
+
+/// A panic of a listener goes on in the caller.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    match thread.join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Indexes as they are used, with vectors made up.
 
+mod neighbours;
 mod sounds;
 
 use std::fs;
@@ -382,12 +383,12 @@ fn a_full_disk_loses_nothing() {
     let (stamp, hash) = (Stamp::of(&path).unwrap(), hash_file(&path).unwrap());
     let long = listen(2.0, 0.0, 0.0, 6000.0);
     let pages: i64 = index
-        .connection()
+        .connection
         .query_row("PRAGMA page_count", [], |row| row.get(0))
         .unwrap();
     let limit = |index: &Index, pages: i64| {
         let sql = format!("PRAGMA max_page_count = {pages}");
-        index.connection().query_row(&sql, [], |_| Ok(())).unwrap();
+        index.connection.query_row(&sql, [], |_| Ok(())).unwrap();
     };
     limit(&index, pages + 3);
     message(

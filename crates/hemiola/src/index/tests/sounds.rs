@@ -15,11 +15,11 @@ fn the_recording_and_the_passage_are_found() {
             &listen(f64::from(piece), 0.3, 0.0, 120.0),
         );
     }
-    let search = Search::new(&index).unwrap();
-    let ids = search.tracks().ids().to_vec();
+    let search = Search::new(&index);
+    let ids = index.vectors().unwrap().ids().to_vec();
     // A stretch of a piece, not on its hops.
     let query = listen(7.0, 0.3, 40.2, 52.2).passages;
-    let hits = search.passages_like(&query, 3, None).unwrap();
+    let hits = search.passages_like(&query, 3, None).unwrap().hits;
     assert_eq!((hits.len(), hits[0].track), (3, ids[7]));
     let lag = hits[0].passage.start_s - hits[0].passage.query_start_s;
     assert!((lag - 40.2).abs() <= HOP_S / 2.0 + 1e-9, "{lag}");
@@ -27,12 +27,12 @@ fn the_recording_and_the_passage_are_found() {
 
     // The whole piece is most like itself, unless it shall be left out.
     let whole = listen(7.0, 0.3, 0.0, 120.0).passages;
-    let hits = search.tracks_like(&whole, 20, None).unwrap();
+    let hits = search.tracks_like(&whole, 20, None).unwrap().hits;
     assert_eq!((hits.len(), hits[0].track), (20, ids[7]));
     assert!((hits[0].similarity - 1.0).abs() < 1e-6);
-    let others = search.tracks_like(&whole, 19, Some(ids[7])).unwrap();
+    let others = search.tracks_like(&whole, 19, Some(ids[7])).unwrap().hits;
     assert_eq!(others, hits[1..]);
-    let others = search.passages_like(&whole, 50, Some(ids[7])).unwrap();
+    let others = search.passages_like(&whole, 50, Some(ids[7])).unwrap().hits;
     assert!(others.len() == 19 && others.iter().all(|hit| hit.track != ids[7]));
     message(
         search.tracks_like(&Passages::new(WIDTH), 3, None),
