@@ -99,12 +99,12 @@ fn fill(index: &std::path::Path, music: &mut Music) -> Vec<Passages> {
         let mut insert = change
             .prepare_cached("INSERT INTO track VALUES (?1, ?2, 6.0, ?3)")
             .unwrap();
-        insert.execute((id, content, vector)).unwrap();
+        insert.execute((id as i64, content, vector)).unwrap();
         let mut insert = change
             .prepare_cached("INSERT INTO passages VALUES (?1, ?2, ?3)")
             .unwrap();
         insert
-            .execute((id, starts, bytes(passages.vectors())))
+            .execute((id as i64, starts, bytes(passages.vectors())))
             .unwrap();
         if id % (TRACKS / QUERIES) == 0 {
             some.push(passages);

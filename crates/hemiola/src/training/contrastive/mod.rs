@@ -1,5 +1,7 @@
 //! Training of the [`ContrastiveEncoder`](crate::models::contrastive::ContrastiveEncoder) on recordings without labels.
 
+mod config;
+mod crops;
 mod gradient_cache;
 mod music;
 mod objective;
@@ -22,8 +24,8 @@ use crate::training::Transfer;
 use crate::training::objective::{self as training, Lesson};
 use crate::training::recipe::{ModelRecipe, RunConfig};
 use crate::training::run::{self, Report, RunEvent, RunState, Score};
+pub use config::{MusicData, Root, Roots, SplitBy};
 use music::Music;
-pub use music::{MusicData, Root, Roots, SplitBy};
 use objective::ContrastiveObjective;
 use views::ViewMaker;
 

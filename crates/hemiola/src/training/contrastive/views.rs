@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::ContrastiveRecipe;
-use super::music::{Crops, Recording, draw_different};
+use super::crops::{Crops, draw_different};
+use super::music::Recording;
 use super::objective::{DevViews, Queries, Views};
 use crate::augment::noise::Noise;
 use crate::augment::{ClipAugment, Stretch};
