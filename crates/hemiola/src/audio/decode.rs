@@ -1,7 +1,7 @@
 //! Recordings of any format, decoded packet by packet.
 
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::FormatReader;
@@ -12,6 +12,7 @@ use super::Resampler;
 use super::codec::{Codec, stated_duration_s};
 use super::damage::Damage;
 use super::source::{Container, open_file, open_from_start, open_stream};
+use super::stream::{Blocks, Facts};
 use crate::{Error, Result};
 
 /// Samples beyond this magnitude (full scale is 1) are taken for damage, as NaN is: sums of their squares would overflow.
@@ -34,14 +35,10 @@ const TRUNCATION_TOLERANCE_S: f64 = 0.1;
 
 /// A container on its way to mono blocks; see [`AudioStream`](super::AudioStream).
 pub(super) struct Decoder {
-    name: PathBuf,
+    facts: Facts,
     container: Box<dyn FormatReader>,
     codec: Codec,
     resampler: Resampler,
-    sample_rate: u32,
-    source_sample_rate: u32,
-    source_channels: usize,
-    duration_s: Option<f64>,
     /// Whether `block` holds samples that `next_block` has not yet handed out.
     ready: bool,
     ended: bool,
@@ -56,6 +53,23 @@ pub(super) struct Decoder {
     frames: u64,
     seconds_before: f64,
     damage: Damage,
+}
+
+impl Blocks for Decoder {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.damage.warnings
+    }
+
+    fn next_block(&mut self) -> Result<Option<&[f32]>> {
+        if !std::mem::take(&mut self.ready) && !self.advance()? {
+            return Ok(None);
+        }
+        Ok(Some(&self.block))
+    }
 }
 
 impl Decoder {
@@ -88,15 +102,19 @@ impl Decoder {
         let sample_rate = sample_rate.or(stated).unwrap_or(UNSTATED_RATE_HZ);
         let source_sample_rate = stated.unwrap_or(sample_rate);
         let delay_left = codec.delay + (delay_s * f64::from(source_sample_rate)).round() as usize;
+        let resampler = new_resampler(name, source_sample_rate, sample_rate)?;
         let mut stream = Self {
-            name: name.to_path_buf(),
-            duration_s: stated_duration_s(reader.as_ref(), codec.track),
-            resampler: new_resampler(name, source_sample_rate, sample_rate)?,
+            facts: Facts {
+                name: name.to_path_buf(),
+                sample_rate,
+                source_sample_rate,
+                source_channels: parameters.channels.map_or(1, |channels| channels.count()),
+                resampling_latency_s: resampler.latency_s(),
+                duration_s: stated_duration_s(reader.as_ref(), codec.track),
+            },
+            resampler,
             container: reader,
             codec,
-            sample_rate,
-            source_sample_rate,
-            source_channels: parameters.channels.map_or(1, |channels| channels.count()),
             ready: false,
             ended: false,
             block: Vec::new(),
@@ -110,41 +128,6 @@ impl Decoder {
         };
         stream.ready = stream.advance()?;
         Ok(stream)
-    }
-
-    pub fn name(&self) -> &Path {
-        &self.name
-    }
-
-    pub fn sample_rate(&self) -> u32 {
-        self.sample_rate
-    }
-
-    pub fn source_sample_rate(&self) -> u32 {
-        self.source_sample_rate
-    }
-
-    pub fn source_channels(&self) -> usize {
-        self.source_channels
-    }
-
-    pub fn resampling_latency_s(&self) -> f64 {
-        self.resampler.latency_s()
-    }
-
-    pub fn duration_s(&self) -> Option<f64> {
-        self.duration_s
-    }
-
-    pub fn warnings(&self) -> &[String] {
-        &self.damage.warnings
-    }
-
-    pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
-        if !std::mem::take(&mut self.ready) && !self.advance()? {
-            return Ok(None);
-        }
-        Ok(Some(&self.block))
     }
 
     /// Fills `block`; false when there is nothing more to fill it with.
@@ -181,7 +164,9 @@ impl Decoder {
                     self.damage.truncated = self.container.format_info().format == FORMAT_ID_OGG;
                     return Ok(None);
                 }
-                Err(SymphoniaError::IoError(error)) => return Err(Error::io(&self.name, error)),
+                Err(SymphoniaError::IoError(error)) => {
+                    return Err(Error::io(&self.facts.name, error));
+                }
                 Err(error) => {
                     let time_s = self.time_s();
                     self.damage.packet(time_s, &error);
@@ -198,7 +183,7 @@ impl Decoder {
     /// The next of several streams chained in one file, each with a header of its own.
     fn start_next_link(&mut self) -> Result<()> {
         let decoded_frames = self.codec.decoded_frames;
-        self.codec = Codec::new(&self.name, self.container.as_ref())?.0;
+        self.codec = Codec::new(&self.facts.name, self.container.as_ref())?.0;
         self.codec.decoded_frames = decoded_frames;
         // What a container states is the length of its first link.
         self.codec.stated_frames = None;
@@ -219,7 +204,7 @@ impl Decoder {
         let rate = decoded.spec().rate();
         decoded.copy_to_vecs_planar(&mut self.planes);
         let frames = self.planes.first().map_or(0, Vec::len);
-        if rate != self.source_sample_rate && frames > 0 {
+        if rate != self.facts.source_sample_rate && frames > 0 {
             self.change_rate(rate)?;
         }
         if self.codec.counts_frames {
@@ -231,7 +216,7 @@ impl Decoder {
         if frames == 0 {
             return Ok(());
         }
-        self.source_channels = self.planes.len();
+        self.facts.source_channels = self.planes.len();
         mix_to_mono(&self.planes, &mut self.mono);
         self.codec.decoded_frames += frames as u64;
         let dropped = self.delay_left.min(frames);
@@ -259,12 +244,12 @@ impl Decoder {
     }
 
     fn fill_gap(&mut self, lost: u64) -> Result<()> {
-        if lost == 0 || lost > MAX_SILENCE_S * u64::from(self.source_sample_rate) {
+        if lost == 0 || lost > MAX_SILENCE_S * u64::from(self.facts.source_sample_rate) {
             return Ok(());
         }
         self.damage.gap(
             self.time_s(),
-            lost as f64 / f64::from(self.source_sample_rate),
+            lost as f64 / f64::from(self.facts.source_sample_rate),
         );
         const SILENCE: [f32; 4096] = [0.0; 4096];
         let mut left = lost;
@@ -280,18 +265,19 @@ impl Decoder {
     }
 
     fn change_rate(&mut self, rate: u32) -> Result<()> {
-        let resampler = new_resampler(&self.name, rate, self.sample_rate)?;
+        let resampler = new_resampler(&self.facts.name, rate, self.facts.sample_rate)?;
         let mut before = std::mem::replace(&mut self.resampler, resampler);
         before.finish(&mut self.block)?;
+        self.facts.resampling_latency_s = self.resampler.latency_s();
         self.seconds_before = self.time_s();
         if self.frames > 0 {
             self.damage.warnings.push(format!(
                 "the sample rate changes from {} to {rate} Hz at {:.3} s; both parts are read at {} Hz",
-                self.source_sample_rate, self.seconds_before, self.sample_rate
+                self.facts.source_sample_rate, self.seconds_before, self.facts.sample_rate
             ));
         }
         self.frames = 0;
-        self.source_sample_rate = rate;
+        self.facts.source_sample_rate = rate;
         Ok(())
     }
 
@@ -307,9 +293,9 @@ impl Decoder {
         }
         let at = self.mono.iter().position(|sample| !sound(sample));
         let at = at.unwrap_or(0);
-        let time_s = self.time_s() + at as f64 / f64::from(self.source_sample_rate);
+        let time_s = self.time_s() + at as f64 / f64::from(self.facts.source_sample_rate);
         Err(Error::input(
-            &self.name,
+            &self.facts.name,
             format!(
                 "the sample at {time_s:.6} s is {}; expected finite numbers around ±1. Repair or export the recording again, for example as 16-bit or 24-bit",
                 self.mono.get(at).copied().unwrap_or(f32::NAN)
@@ -322,9 +308,13 @@ impl Decoder {
         let decoded = self.codec.decoded_frames;
         let stated = self.codec.stated_frames.unwrap_or(0);
         if decoded == 0 && (stated > 0 || self.damage.truncated || self.damage.packets > 0) {
-            return Err(Error::input(&self.name, self.damage.nothing_decoded()));
+            return Err(Error::input(
+                &self.facts.name,
+                self.damage.nothing_decoded(),
+            ));
         }
-        let missing_s = stated.saturating_sub(decoded) as f64 / f64::from(self.source_sample_rate);
+        let missing_s =
+            stated.saturating_sub(decoded) as f64 / f64::from(self.facts.source_sample_rate);
         if self.damage.truncated || missing_s > TRUNCATION_TOLERANCE_S {
             let mut warning = format!(
                 "the recording is truncated: it ends at {:.3} s",
@@ -340,7 +330,7 @@ impl Decoder {
 
     /// Where in the recording the next sample is.
     fn time_s(&self) -> f64 {
-        self.seconds_before + self.frames as f64 / f64::from(self.source_sample_rate)
+        self.seconds_before + self.frames as f64 / f64::from(self.facts.source_sample_rate)
     }
 }
 

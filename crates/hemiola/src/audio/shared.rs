@@ -1,9 +1,9 @@
 //! One decoding of a recording for several listeners.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::stream::{Blocks, Facts};
 use super::{AudioStream, Resampler, Source};
 use crate::{Error, Result};
 
@@ -103,13 +103,12 @@ impl SharedReading {
         let outlet = &mut self.outlets[outlet];
         let (sender, receiver) = sync_channel(WAITING);
         outlet.listeners.push(sender);
-        Ok(AudioStream::from(Share {
-            name: self.stream.name().to_owned(),
-            sample_rate,
-            source_sample_rate: self.stream.source_sample_rate(),
-            source_channels: self.stream.source_channels(),
-            resampling_latency_s: outlet.resampler.latency_s(),
-            duration_s: self.stream.duration_s(),
+        Ok(AudioStream::of(Share {
+            facts: Facts {
+                sample_rate,
+                resampling_latency_s: outlet.resampler.latency_s(),
+                ..self.stream.facts().clone()
+            },
             receiver: Some(receiver),
             block: Arc::default(),
         }))
@@ -189,43 +188,23 @@ impl Outlet {
 
 /// A listener's part in a [`SharedReading`].
 pub(super) struct Share {
-    name: PathBuf,
-    sample_rate: u32,
-    source_sample_rate: u32,
-    source_channels: usize,
-    resampling_latency_s: f64,
-    duration_s: Option<f64>,
+    facts: Facts,
     /// None after an error.
     receiver: Option<Receiver<Message>>,
     block: Arc<Vec<f32>>,
 }
 
-impl Share {
-    pub fn name(&self) -> &Path {
-        &self.name
+impl Blocks for Share {
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    pub fn sample_rate(&self) -> u32 {
-        self.sample_rate
+    /// Left to the reading.
+    fn warnings(&self) -> &[String] {
+        &[]
     }
 
-    pub fn source_sample_rate(&self) -> u32 {
-        self.source_sample_rate
-    }
-
-    pub fn source_channels(&self) -> usize {
-        self.source_channels
-    }
-
-    pub fn resampling_latency_s(&self) -> f64 {
-        self.resampling_latency_s
-    }
-
-    pub fn duration_s(&self) -> Option<f64> {
-        self.duration_s
-    }
-
-    pub fn next_block(&mut self) -> Result<Option<&[f32]>> {
+    fn next_block(&mut self) -> Result<Option<&[f32]>> {
         let message = self.receiver.as_ref().and_then(|from| from.recv().ok());
         match message {
             None => Ok(None),
@@ -235,7 +214,7 @@ impl Share {
             }
             Some(Err(fault)) => {
                 self.receiver = None;
-                Err(Error::input(&self.name, fault))
+                Err(Error::input(&self.facts.name, fault))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Recordings kept in memory, and the windows that models see of them.
 
+mod entries;
 mod folders;
 mod labelled;
 mod name_hash;
@@ -17,9 +18,11 @@ use crate::error::{Error, Result};
 use crate::features::FrontEnd;
 use crate::training::run::step_seed;
 
+pub use entries::LabelledFile;
+pub(super) use entries::labelled_files;
 pub(super) use folders::{audio_files, check_folder, decode, endings, first_of, name_below};
-pub use labelled::{LabelledClip, LabelledData, LabelledFile, Reference};
-pub(super) use labelled::{LabelledClips, labelled_files, measured_by};
+pub use labelled::{LabelledClip, LabelledData, Reference};
+pub(super) use labelled::{LabelledClips, measured_by};
 pub(super) use name_hash::hash;
 
 /// What is true of clips with and without labels.

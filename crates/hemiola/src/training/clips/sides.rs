@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::entries::{Entry, Side};
 use super::folders::first_of;
-use super::labelled::{Entry, Side};
 use super::name_hash::hash;
 
 /// How much is for measuring.

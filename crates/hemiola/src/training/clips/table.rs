@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
 
+use super::entries::{Entry, Side};
 use super::folders::first_of;
-use super::labelled::{Entry, Side};
 use crate::error::{Error, Result};
 
 /// What stands between the tags of a recording.
