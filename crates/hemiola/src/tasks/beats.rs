@@ -77,11 +77,12 @@ impl BeatTracker {
             let (weight, width_s) = (self.config.change_weight, self.config.change_width_s);
             evidence.add(changes_s, fps, weight, width_s);
         }
-        let frames = pulse::decode(&evidence, fps, &self.config);
-        if pulse::clarity(&evidence, &strengths, &frames) < self.config.least_clarity {
+        let pulse = pulse::decode(&evidence, fps, &self.config);
+        if pulse::clarity(&evidence, &strengths, &pulse) < self.config.least_clarity {
             return BeatTrack::default();
         }
-        let times_s = frames
+        let times_s = pulse
+            .beats
             .iter()
             .map(|&frame| refined(evidence.onset(), frame, fps) / fps);
         let span_s = first as f64 / fps - MARGIN_S..=last as f64 / fps + MARGIN_S;
@@ -417,6 +418,20 @@ mod tests {
     }
 
     #[test]
+    fn beats_may_have_three_parts() {
+        // A shuffle: the last third of each beat, and every other first one.
+        let mut onsets = Vec::new();
+        let times_s: Vec<f64> = (0..60).map(|k| 0.2 + 0.75 * f64::from(k)).collect();
+        for (beat, &time_s) in times_s.iter().enumerate() {
+            onsets.extend([(time_s, 0.95), (time_s + 0.5, 0.8)]);
+            if beat % 2 == 1 {
+                onsets.push((time_s + 0.25, 0.7));
+            }
+        }
+        assert_beats(&track(&curve(&onsets, 46.0)), &times_s, 0.01);
+    }
+
+    #[test]
     fn the_tempo_may_drift_and_change() {
         // From 90 to 130 BPM within 50 beats, and then at once 95.
         let mut times_s = vec![0.5];
@@ -548,6 +563,7 @@ mod tests {
         refused(|config| config.max_bpm = 40.0, "40");
         refused(|config| config.drift = f64::NAN, "drift");
         refused(|config| config.jump_cost = -1.0, "jump_cost");
+        refused(|config| config.third.share = 1.0, "third.share");
         refused(|config| config.bars.beats_per_bar.clear(), "beats_per_bar");
         refused(|config| config.bars.beats_per_bar = vec![1], "[1]");
     }

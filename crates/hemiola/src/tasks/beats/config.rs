@@ -30,6 +30,10 @@ pub struct BeatConfig {
     pub half: PlaceConfig,
     /// Onsets at quarters of the way between beats.
     pub quarter: PlaceConfig,
+    /// Onsets at thirds of the way between beats, of music whose beats have three parts.
+    pub third: PlaceConfig,
+    /// What beats of three parts cost against beats of two, in nats.
+    pub third_cost: f64,
     /// The strength that is expected anywhere, a frame.
     pub background: f64,
     /// The weight of onsets against all else.
@@ -95,6 +99,11 @@ impl Default for BeatConfig {
                 strength: 0.72,
                 share: 0.2,
             },
+            third: PlaceConfig {
+                strength: 0.7,
+                share: 0.2,
+            },
+            third_cost: 8.0,
             background: 0.037,
             evidence_weight: 0.4,
             change_weight: 3.0,
@@ -153,6 +162,8 @@ impl BeatConfig {
             ("beat.strength", self.beat.strength),
             ("half.strength", self.half.strength),
             ("quarter.strength", self.quarter.strength),
+            ("third.strength", self.third.strength),
+            ("third_cost", self.third_cost),
             ("change_weight", self.change_weight),
             ("bars.accent", self.bars.accent),
             ("bars.slip_cost", self.bars.slip_cost),
@@ -180,6 +191,7 @@ impl BeatConfig {
             ("beat", self.beat),
             ("half", self.half),
             ("quarter", self.quarter),
+            ("third", self.third),
         ] {
             if !(0.0..1.0).contains(&place.share) {
                 return Err(Error::config(format!(

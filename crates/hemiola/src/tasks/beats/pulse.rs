@@ -15,11 +15,21 @@ const MOST_DRIFT: f64 = 3.0;
 const FIRST: u8 = u8::MAX;
 const JUMP: u8 = u8::MAX - 1;
 
-/// What a frame says for being on a beat, and at a half or a quarter of one, in nats.
+/// Into what beats are divided, throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Division {
+    /// Halves and quarters.
+    Two,
+    /// Thirds, as in a shuffle or in 12/8.
+    Three,
+}
+
+/// What a frame says for being on a beat, and at a half, a quarter or a third of one, in nats.
 pub(super) struct Evidence {
     beat: Vec<f32>,
     half: Vec<f32>,
     quarter: Vec<f32>,
+    third: Vec<f32>,
     /// How well the onsets around a frame fit one there.
     onset: Vec<f32>,
     /// Expected anywhere, a frame.
@@ -39,6 +49,7 @@ impl Evidence {
             beat: onset.iter().map(|&fit| config.beat.evidence(fit)).collect(),
             half: of(&config.half),
             quarter: of(&config.quarter),
+            third: of(&config.third),
             onset,
             background: config.background,
         }
@@ -64,24 +75,29 @@ impl Evidence {
     }
 
     /// How much likelier a beat at a frame makes what lies from it to the next one.
-    fn of(&self, frame: usize, period: usize) -> f64 {
-        let sum = self.beat[frame]
-            + self.half[frame + period / 2]
-            + self.quarter[frame + period / 4]
-            + self.quarter[frame + 3 * period / 4];
-        f64::from(sum)
+    fn of(&self, frame: usize, period: usize, division: Division) -> f64 {
+        let between = match division {
+            Division::Two => {
+                self.half[frame + period / 2]
+                    + self.quarter[frame + period / 4]
+                    + self.quarter[frame + 3 * period / 4]
+            }
+            Division::Three => self.third[frame + period / 3] + self.third[frame + 2 * period / 3],
+        };
+        f64::from(self.beat[frame] + between)
     }
 }
 
 /// How much likelier beats make onsets than their mean rate alone does, in nats for each strength of 1; of chance
 /// below 0.
-pub(super) fn clarity(evidence: &Evidence, strengths: &[f32], beats: &[usize]) -> f64 {
+pub(super) fn clarity(evidence: &Evidence, strengths: &[f32], pulse: &Pulse) -> f64 {
+    let beats = &pulse.beats;
     let (Some(&first), Some(&last)) = (beats.first(), beats.last()) else {
         return f64::NEG_INFINITY;
     };
     let between = beats
         .windows(2)
-        .map(|two| evidence.of(two[0], two[1] - two[0]));
+        .map(|two| evidence.of(two[0], two[1] - two[0], pulse.division));
     let strength: f64 = strengths[first..last].iter().map(|&s| f64::from(s)).sum();
     if strength <= 0.0 {
         return f64::NEG_INFINITY;
@@ -171,8 +187,27 @@ impl Periods {
     }
 }
 
-/// The frames of the beats, from the first to the last.
-pub(super) fn decode(evidence: &Evidence, fps: f64, config: &BeatConfig) -> Vec<usize> {
+/// The likeliest beats.
+pub(super) struct Pulse {
+    pub division: Division,
+    /// How likely, in nats.
+    score: f64,
+    /// Frames, from the first to the last.
+    pub beats: Vec<usize>,
+}
+
+/// The likeliest beats with the likelier division.
+pub(super) fn decode(evidence: &Evidence, fps: f64, config: &BeatConfig) -> Pulse {
+    let decoded = |division| decode_divided(evidence, division, fps, config);
+    // One after the other: of an hour, each takes the memory of 40 million steps.
+    let (two, three) = (decoded(Division::Two), decoded(Division::Three));
+    match three.score - config.third_cost > two.score {
+        true => three,
+        false => two,
+    }
+}
+
+fn decode_divided(evidence: &Evidence, division: Division, fps: f64, config: &BeatConfig) -> Pulse {
     let periods = Periods::new(fps, config);
     let (n_frames, n_periods) = (evidence.beat.len(), periods.frames.len());
     let longest = periods.frames[n_periods - 1];
@@ -202,7 +237,7 @@ pub(super) fn decode(evidence: &Evidence, fps: f64, config: &BeatConfig) -> Vec<
                     }
                     steps[frame * n_periods + index] = step;
                     score
-                        + config.evidence_weight * evidence.of(start, period)
+                        + config.evidence_weight * evidence.of(start, period, division)
                         + periods.prior[index]
                 }
             };
@@ -220,8 +255,13 @@ pub(super) fn decode(evidence: &Evidence, fps: f64, config: &BeatConfig) -> Vec<
         scores[row(frame) + index] + rest * periods.prior[index]
     };
     let Some(mut at) = ends.max_by(|&a, &b| rest(a).total_cmp(&rest(b))) else {
-        return Vec::new();
+        return Pulse {
+            division,
+            score: f64::NEG_INFINITY,
+            beats: Vec::new(),
+        };
     };
+    let score = rest(at);
     let mut beats = Vec::new();
     loop {
         let (frame, index) = at;
@@ -236,5 +276,9 @@ pub(super) fn decode(evidence: &Evidence, fps: f64, config: &BeatConfig) -> Vec<
         };
     }
     beats.reverse();
-    beats
+    Pulse {
+        division,
+        score,
+        beats,
+    }
 }
