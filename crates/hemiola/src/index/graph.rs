@@ -117,7 +117,7 @@ impl Graph {
     pub fn save(&self, path: &Path) -> Result<()> {
         self.points
             .save(name(path)?)
-            .map_err(|fault| Error::input(path, fault.to_string()))?;
+            .map_err(|fault| unusable(&fault))?;
         // Its writer does not tell when the last bytes find no room.
         Self::view(path, self.points.dimensions()).map(drop)
     }

@@ -201,10 +201,16 @@ impl Index {
             let graph = self.graph_up_to_date(kind, base, &state.changed, &mut progress)?;
             let folder = paths::folder_of(self.path());
             let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io(folder, e))?;
-            graph.save(file.path())?;
-            file.as_file()
-                .sync_all()
-                .map_err(|e| Error::io(file.path(), e))?;
+            let target = kind.file(self.path());
+            graph.save(file.path()).map_err(|fault| {
+                let words = format!("cannot be written; is there room on the disk? ({fault})");
+                Error::input(&target, words)
+            })?;
+            // Whoever may read the index may read it.
+            std::fs::metadata(self.path())
+                .and_then(|index| std::fs::set_permissions(file.path(), index.permissions()))
+                .and_then(|()| file.as_file().sync_all())
+                .map_err(|e| Error::io(&target, e))?;
             let found = Made {
                 stamp: Stamp::of(file.path())?,
                 content: hash_file(file.path())?,

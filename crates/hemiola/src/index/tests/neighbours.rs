@@ -74,7 +74,11 @@ fn a_graph_finds_what_comparing_everything_finds() {
             .exact
     );
     assert!(update(&mut index));
-    assert!(graph(&shelf, "tracks").is_file() && graph(&shelf, "passages").is_file());
+    let permissions = |path: PathBuf| fs::metadata(path).unwrap().permissions();
+    for kind in ["tracks", "passages"] {
+        let of_index = permissions(shelf.path("library.hml"));
+        assert_eq!(permissions(graph(&shelf, kind)), of_index, "{kind}");
+    }
     finds_what_is_there(&index, (0..150).step_by(7));
     // Whoever opens the index later finds the same; there is nothing to do.
     drop(index);
