@@ -124,7 +124,11 @@ fn beats_may_have_numbers_or_not() {
         ]
     };
     hemiola(at.path(), &downbeats("e.txt")).failed(1, &["e.txt", "where bars begin"]);
-    fs::write(at.path().join("e.beats"), "5.01\t1\n5.5\t2\n6.0\t1\n").unwrap();
+    fs::write(
+        at.path().join("e.beats"),
+        "4.5\t0\n5.01\t1\n5.5\t2\n6.0\t1\n",
+    )
+    .unwrap();
     let ran = hemiola(at.path(), &downbeats("e.beats")).succeeded();
     let f_measure = ran.json()["files"]["r"]["F-measure"].as_f64().unwrap();
     assert!((f_measure - 2.0 / 3.0).abs() < 1e-9, "{f_measure}");

@@ -75,7 +75,8 @@ pub fn beats(args: &BeatArgs) -> Result<Outcome> {
         if !args.downbeats {
             return Ok(track.beats.iter().map(|beat| beat.time_s).collect());
         }
-        if track.beats.iter().any(|beat| beat.number == 0) {
+        // Of a pick-up it may be unknown.
+        if !track.beats.is_empty() && track.beats.iter().all(|beat| beat.number == 0) {
             bail!(
                 "{}: does not say where bars begin; expected the number of each beat in its bar after its time",
                 path.display()
