@@ -12,6 +12,7 @@ use hemiola::checkpoint::{self, Card, Precision};
 use hemiola::features::MelConfig;
 use hemiola::index::Index;
 use hemiola::models::contrastive::ContrastiveEncoderConfig;
+use hemiola::music::Note;
 use hemiola::tasks::embed::EmbedderConfig;
 use support::{
     Ran, command, drawn, folder, hemiola, hemiola_in, melody, tones, with_model, write_melody,
@@ -659,4 +660,55 @@ fn vectors_are_evaluated_beside_what_needs_no_training() {
     hemiola(at.path(), &short).failed(2, &["--seconds 1", "3 or more"]);
     let none = ["evaluate", "similar", "nowhere", "--model", "model"];
     hemiola(at.path(), &none).failed(1, &["no such folder"]);
+}
+
+#[test]
+fn a_probe_learns_from_a_few_clips() {
+    let at = folder();
+    save_encoder(&at.path().join("model"), 11);
+    for (label, pitch) in [("low", 40), ("high", 84)] {
+        let class = at.path().join("clips").join(label);
+        fs::create_dir_all(&class).unwrap();
+        for clip in 0..4 {
+            let note = Note {
+                onset_s: 0.1,
+                offset_s: 1.4,
+                pitch: pitch + clip,
+                velocity: 80,
+            };
+            let samples = tones(&[note], 1.5, RATE);
+            let path = class.join(format!("{clip}.wav"));
+            write_wav(path, &samples, 1, RATE, WavFormat::Float32).unwrap();
+        }
+    }
+    let run = |more: &[&str]| {
+        let first = ["evaluate", "probe", "clips", "--model", "model", "--json"];
+        hemiola(at.path(), &[&first, more].concat())
+    };
+    let few = ["--shots", "2", "--draws", "3"];
+    let ran = run(&[&few[..], &["--write-tables", "tables"]].concat()).succeeded();
+    let scores = ran.json();
+    let scores = scores.as_array().unwrap();
+    let names: Vec<&str> = scores
+        .iter()
+        .map(|score| score["descriptor"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "model",
+        "untrained",
+        "MFCC, mean and covariance",
+        "instruments",
+    ];
+    assert_eq!(names, expected);
+    assert!(scores.iter().all(|score| score["shots"] == 2));
+    // Four octaves apart: nobody takes one for the other.
+    assert_eq!(scores[2]["accuracy"], 1.0);
+    let tables = fs::read_dir(at.path().join("tables")).unwrap();
+    assert_eq!(tables.count(), 3);
+    let table = fs::read_to_string(at.path().join("tables/shots-2-0.csv")).unwrap();
+    assert_eq!(table.matches(",train").count(), 4, "{table}");
+
+    run(&["--shots", "0"]).failed(2, &["--shots"]);
+    // None would be left to be told.
+    run(&["--shots", "4"]).failed(1, &["4"]);
 }
