@@ -3,8 +3,9 @@
 
     python scripts/data/instrument_solos.py data/instruments/clips.csv data/solos
 
-reads the table that scripts/data/instruments.py makes (columns file, tags, group) and writes data/solos/TAG/GROUP.flac. Two places of
-such a recording are two notes of one instrument: what has no labels then learns timbre from them. Needs numpy and soundfile.
+reads the table that scripts/data/instruments.py makes (columns file, tags, group) and writes data/solos/TAG/GROUP.flac, about four
+minutes of each. Two places of such a recording are two notes of one instrument, so a model that learns which places are of one
+recording (recipes/contrastive.toml) learns timbre from them. Needs numpy and soundfile.
 """
 
 import csv
@@ -17,8 +18,8 @@ import numpy as np
 import soundfile
 
 RATE = 22_050
-# Each recording has so much of an instrument, no more.
-MOST_S = 240
+# No clip is added to a recording of this length.
+ENOUGH_S = 240
 GAP_S = 0.1
 
 
@@ -36,23 +37,16 @@ def main():
         parts, length_s = [], 0.0
         for file in files:
             samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
-            samples = resampled(samples.mean(1), rate)
-            parts += [samples, np.zeros(int(GAP_S * RATE), np.float32)]
+            if rate != RATE:
+                sys.exit(f"{file}: expected {RATE} Hz, found {rate}")
+            parts += [samples.mean(1), np.zeros(int(GAP_S * RATE), np.float32)]
             length_s += len(samples) / RATE + GAP_S
-            if length_s > MOST_S:
+            if length_s > ENOUGH_S:
                 break
         path = out / tag / f"{group}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, np.concatenate(parts), RATE)
         print(path, f"{len(parts) // 2} notes, {length_s:.0f} s")
-
-
-def resampled(samples, rate):
-    """Linear interpolation: what is lost lies above 8 kHz."""
-    if rate == RATE:
-        return samples
-    times = np.arange(int(len(samples) * RATE / rate)) / RATE
-    return np.interp(times, np.arange(len(samples)) / rate, samples).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum GraphWhen {
-    /// From 100,000 recordings or 1,000,000 passages on; made anew when a hundredth of the recordings came or went
+    /// Of more than 100,000 recordings or 1,000,000 passages, and where there are any already; made anew when a hundredth of
+    /// the recordings came or went
     Auto,
     /// However small the index is, and with every change
     Always,
@@ -138,7 +139,7 @@ fn keep_graphs(index: &mut Index, when: GraphWhen) -> Result<Outcome> {
 fn check(args: &Args, inputs: &[Input]) -> Result<()> {
     if args.inputs.is_empty() && !args.prune && args.graph == GraphWhen::Auto {
         return Err(wrong_use(
-            "nothing to do: name recordings or folders, or ask for --prune or --graph",
+            "nothing to do: name recordings or folders, or ask for --prune, --graph always or --graph never",
         ));
     }
     if args.output == Path::new("-") {

@@ -53,6 +53,8 @@ pub fn expand_by(
                         });
                     }
                     Ok(_) => {}
+                    // A link to a folder that holds it: what is there is found without it.
+                    Err(e) if e.loop_ancestor().is_some() => {}
                     // A link to nothing, and not by the name of a recording.
                     Err(e)
                         if e.path()

@@ -169,9 +169,7 @@ fn links_in_folders_are_followed() {
     // A folder within itself.
     fs::remove_file(at.path().join("in/b.wav")).unwrap();
     link("in", "again");
-    onsets
-        .run(&at, &["in", "-o", "out"])
-        .failed(1, &["in/again"]);
+    onsets.run(&at, &["in", "-o", "out"]).succeeded();
 }
 
 #[test]

@@ -102,16 +102,22 @@ pub fn in_short(analysis: &Analysis) -> String {
             None => "no pulse".to_owned(),
         });
     }
-    let mut count = |n: Option<usize>, what: &str| found.extend(n.map(|n| format!("{n} {what}")));
-    count(analysis.notes.as_ref().map(Vec::len), "notes");
-    count(analysis.chords.as_ref().map(Vec::len), "chords");
-    count(analysis.onsets.as_ref().map(Vec::len), "onsets");
+    let mut count = |n: Option<usize>, what: &str| {
+        found.extend(n.map(|n| format!("{n} {what}{}", if n == 1 { "" } else { "s" })));
+    };
+    let sounding = analysis.chords.as_ref().map(|chords| {
+        let sounding = chords.iter().filter(|chord| chord.label.chord().is_some());
+        sounding.count()
+    });
+    count(analysis.notes.as_ref().map(Vec::len), "note");
+    count(sounding, "chord");
+    count(analysis.onsets.as_ref().map(Vec::len), "onset");
     found.join(", ")
 }
 
 /// Columns of the waveform: at most these, at least half of them once there is much to show.
 const COLUMNS: usize = 60;
-/// Samples of a column at first.
+/// Seconds of a column at first.
 const FIRST_S: f64 = 0.25;
 
 /// The waveform of a recording whose end is not known, as wide as a line: it is drawn closer when it has become too long.
@@ -181,6 +187,8 @@ impl Wave {
 
 #[cfg(test)]
 mod tests {
+    use hemiola::music::{BeatTrack, Segment};
+
     use super::*;
 
     #[test]
@@ -198,6 +206,27 @@ mod tests {
         let soft = bars.iter().take_while(|bar| **bar == '▄').count();
         assert!(soft.abs_diff(bars.len() / 2) <= 1, "{drawn}");
         assert!(bars[soft..].iter().all(|bar| *bar == '█'), "{drawn}");
+    }
+
+    #[test]
+    fn what_is_not_heard_is_not_counted() {
+        let chord = |label: &str| Segment {
+            start_s: 0.0,
+            end_s: 5.0,
+            label: label.parse().unwrap(),
+        };
+        let mut analysis = Analysis {
+            chords: Some(vec![chord("N")]),
+            onsets: Some(Vec::new()),
+            beats: Some(BeatTrack::default()),
+            ..Analysis::default()
+        };
+        analysis.recording.duration_s = 65.0;
+        assert_eq!(in_short(&analysis), "1:05, no pulse, 0 chords, 0 onsets");
+        analysis.chords = Some(vec![chord("N"), chord("C:maj")]);
+        analysis.beats = None;
+        analysis.onsets = None;
+        assert_eq!(in_short(&analysis), "1:05, 1 chord");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use hemiola::evaluation::{beat, tempo};
 use hemiola::formats;
 
 use super::pairing::Endings;
-use super::table::Group;
+use super::table::{Column, Group};
 use super::{Files, column, evaluate, to_json};
 use crate::Outcome;
 
@@ -23,33 +23,40 @@ const TEMPI: Endings = Endings {
     begins_well: |path| formats::begins_as_beats(path),
 };
 
-const BEAT_GROUPS: &[Group] = &[
+const BEAT_GROUPS: &[Group] = &[of_beats("beats"), CORRECT_LEVEL, ANY_LEVEL];
+const DOWNBEAT_GROUPS: &[Group] = &[of_beats("downbeats"), CORRECT_LEVEL, ANY_LEVEL];
+
+const fn of_beats(heading: &'static str) -> Group {
     Group {
-        heading: "beats",
-        columns: &[
-            column("F1", &["F-measure"]),
-            column("Cemgil", &["Cemgil"]),
-            column("Goto", &["Goto"]),
-            column("P", &["P-score"]),
-            column("Gain", &["Information gain"]),
-        ],
-    },
-    Group {
-        heading: "correct level",
-        columns: &[
-            column("CMLc", &["Correct Metric Level Continuous"]),
-            column("CMLt", &["Correct Metric Level Total"]),
-        ],
-    },
-    Group {
-        heading: "any level",
-        columns: &[
-            column("Cemgil", &["Cemgil Best Metric Level"]),
-            column("AMLc", &["Any Metric Level Continuous"]),
-            column("AMLt", &["Any Metric Level Total"]),
-        ],
-    },
+        heading,
+        columns: OF_BEATS,
+    }
+}
+
+const OF_BEATS: &[Column] = &[
+    column("F1", &["F-measure"]),
+    column("Cemgil", &["Cemgil"]),
+    column("Goto", &["Goto"]),
+    column("P", &["P-score"]),
+    column("Gain", &["Information gain"]),
 ];
+
+const CORRECT_LEVEL: Group = Group {
+    heading: "correct level",
+    columns: &[
+        column("CMLc", &["Correct Metric Level Continuous"]),
+        column("CMLt", &["Correct Metric Level Total"]),
+    ],
+};
+
+const ANY_LEVEL: Group = Group {
+    heading: "any level",
+    columns: &[
+        column("Cemgil", &["Cemgil Best Metric Level"]),
+        column("AMLc", &["Any Metric Level Continuous"]),
+        column("AMLt", &["Any Metric Level Total"]),
+    ],
+};
 
 const TEMPO_GROUPS: &[Group] = &[Group {
     heading: "tempo",
@@ -84,7 +91,11 @@ pub fn beats(args: &BeatArgs) -> Result<Outcome> {
         }
         Ok(track.downbeats_s().collect())
     };
-    evaluate(&args.files, &BEATS, BEAT_GROUPS, &|reference, estimate| {
+    let groups = match args.downbeats {
+        true => DOWNBEAT_GROUPS,
+        false => BEAT_GROUPS,
+    };
+    evaluate(&args.files, &BEATS, groups, &|reference, estimate| {
         to_json(beat::evaluate(&times_s(reference)?, &times_s(estimate)?))
     })
 }

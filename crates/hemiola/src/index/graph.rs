@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 
 /// Neighbours of a vector in the lower layers.
 const CONNECTIVITY: usize = 16;
-/// Vectors looked at when one is put in, and when one is looked for. Measured by the benchmark of similarity.
+/// Vectors looked at when one is put in.
 const EXPANSION_ADD: usize = 128;
+/// Vectors looked at when one is looked for; the benchmark of neighbours tells what is found.
 const EXPANSION_SEARCH: usize = 256;
 
 /// Vectors under numbers. They are kept in 8 bits a number, so what is found is to be compared again.
@@ -35,7 +36,25 @@ impl Graph {
             multi: false,
         };
         let points = usearch::Index::new(&options).map_err(|fault| unusable(&fault))?;
-        Ok(Self { points })
+        let graph = Self { points };
+        // Kept when a file is opened.
+        graph.reserve(0)?;
+        Ok(graph)
+    }
+
+    /// Whether a file begins as graphs do.
+    pub fn is_one(path: &Path) -> bool {
+        path.to_str()
+            .is_some_and(|name| usearch::Index::metadata(name).is_ok())
+    }
+
+    /// Makes room for vectors, and for as many threads as may ask at once.
+    fn reserve(&self, vectors: usize) -> Result<()> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = rayon::current_num_threads().max(processors);
+        self.points
+            .reserve_capacity_and_threads(vectors, threads)
+            .map_err(|fault| unusable(&fault))
     }
 
     /// Reads a graph to change it.
@@ -46,7 +65,7 @@ impl Graph {
         Self::open(path, width, |points, name| points.load(name))
     }
 
-    /// Opens a graph to search it: what is needed is read when it is.
+    /// Opens a graph to search it: vectors are read when they are needed.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -78,13 +97,11 @@ impl Graph {
     /// # Errors
     /// When there is no memory, or a number is taken.
     pub fn add(&self, vectors: &[(u64, Vec<f32>)]) -> Result<()> {
-        let threads = rayon::current_num_threads();
-        let room = (self.len() + vectors.len()).next_power_of_two();
-        if self.points.capacity() < self.len() + vectors.len() {
-            self.points
-                .reserve_capacity_and_threads(room, threads)
-                .map_err(|fault| unusable(&fault))?;
-        }
+        let vectors_then = self.len() + vectors.len();
+        self.reserve(match self.points.capacity() < vectors_then {
+            true => vectors_then.next_power_of_two(),
+            false => self.points.capacity(),
+        })?;
         let add = |(key, vector): &(u64, Vec<f32>)| self.points.add(*key, vector);
         vectors
             .par_iter()
@@ -123,11 +140,12 @@ impl Graph {
     }
 }
 
-fn name(path: &Path) -> Result<&str> {
+/// A path as usearch takes it.
+pub fn name(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| {
         Error::input(
             path,
-            "the name of a graph of neighbours must be Unicode; rename its folder",
+            "the name of a graph of neighbours must be Unicode; rename the index or its folder",
         )
     })
 }

@@ -6,12 +6,13 @@
 //! time only: everything is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::files::{ContentHash, Stamp, hash_file};
-use super::graph::Graph;
+use super::graph::{self, Graph};
 use super::schema::begin;
 use super::{Index, TrackId, paths};
 use crate::error::{Error, Result};
@@ -19,25 +20,25 @@ use crate::error::{Error, Result};
 /// When an index gets graphs of neighbours, and when they are brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GraphConfig {
-    /// From how many recordings on there is a graph of them.
+    /// Of more recordings than this there is a graph.
     pub tracks: usize,
-    /// From how many passages on there is a graph of them.
+    /// Of more passages than this there is a graph.
     pub passages: usize,
-    /// The share of recordings that may have come or gone since.
+    /// The share of recordings that may have come or gone since a graph was made, large or small.
     pub tolerance: f64,
 }
 
 impl GraphConfig {
     /// A graph of whatever there is, never behind.
     pub const ALWAYS: Self = Self {
-        tracks: 1,
-        passages: 1,
+        tracks: 0,
+        passages: 0,
         tolerance: 0.0,
     };
 }
 
 impl Default for GraphConfig {
-    /// Where comparing everything takes about a second.
+    /// Where comparing everything takes more than a tenth of a second (recordings) or than two (passages).
     fn default() -> Self {
         Self {
             tracks: 100_000,
@@ -66,15 +67,7 @@ impl Kind {
         }
     }
 
-    /// `library.hml.tracks` beside `library.hml`.
-    fn file(self, index: &Path) -> PathBuf {
-        let mut name = index.as_os_str().to_owned();
-        name.push(".");
-        name.push(self.name());
-        name.into()
-    }
-
-    fn least(self, config: &GraphConfig) -> usize {
+    fn most_without(self, config: &GraphConfig) -> usize {
         match self {
             Self::Tracks => config.tracks,
             Self::Passages => config.passages,
@@ -100,8 +93,10 @@ impl Kind {
 /// A graph, and what it does not know.
 pub struct Neighbours {
     pub graph: Graph,
-    /// Tracks that came, went or changed since.
+    /// Tracks that came, went or changed since; one that went may have left its number to another.
     pub changed: BTreeSet<TrackId>,
+    /// Tracks in which something is heard.
+    pub n_tracks: usize,
 }
 
 /// What an index has in the way of a graph.
@@ -112,30 +107,47 @@ pub enum GraphFile {
     Ready(Neighbours),
 }
 
-/// The file of a graph as it was made.
+/// The file of a graph as it was made. A stamp would not do: what reads a damaged graph does not notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Made {
-    stamp: Stamp,
-    content: ContentHash,
+    /// Bytes.
+    size: i64,
+    crc32: u32,
 }
 
 impl Made {
-    fn is(&self, file: &Path) -> bool {
-        match Stamp::of(file) {
-            Ok(stamp) if stamp == self.stamp => true,
-            // Such as a copy.
-            Ok(stamp) if stamp.size == self.stamp.size => {
-                hash_file(file).is_ok_and(|content| content == self.content)
+    fn of(file: &Path) -> Result<Self> {
+        let mut crc32 = crc32fast::Hasher::new();
+        let mut size = 0;
+        let mut bytes = vec![0; 1 << 18];
+        let fail = |e| Error::io(file, e);
+        let mut from = File::open(file).map_err(fail)?;
+        loop {
+            match from.read(&mut bytes).map_err(fail)? {
+                0 => break,
+                n => {
+                    crc32.update(&bytes[..n]);
+                    size += n as i64;
+                }
             }
-            _ => false,
         }
+        Ok(Self {
+            size,
+            crc32: crc32.finalize(),
+        })
+    }
+
+    fn is(self, file: &Path) -> bool {
+        let size = std::fs::metadata(file).map(|found| found.len() as i64);
+        size.is_ok_and(|size| size == self.size) && Self::of(file).is_ok_and(|found| found == self)
     }
 }
 
-/// What an index knows of its graphs. A track's number may be given again when it has gone: so it counts as changed, not as new.
+/// What an index knows of its graphs: their files, and the numbers of tracks that came or went since, in the order in which
+/// they did. Triggers write these down whichever version of the program changes the index.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS graph (
-    kind TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, content BLOB NOT NULL
+    kind TEXT PRIMARY KEY, size INTEGER NOT NULL, crc32 INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS graph_change (number INTEGER PRIMARY KEY AUTOINCREMENT, track INTEGER NOT NULL) STRICT;
 CREATE TRIGGER IF NOT EXISTS track_came AFTER INSERT ON track
@@ -158,11 +170,12 @@ impl Index {
         let moment = self.connection.unchecked_transaction();
         let moment = moment.map_err(self.fail())?;
         let state = State::read(&moment).map_err(self.fail())?;
+        let n_tracks = self.count(Kind::Tracks)?;
         drop(moment);
         let Some(made) = state.made.get(kind.name()) else {
             return Ok(GraphFile::None);
         };
-        let file = kind.file(self.path());
+        let file = self.graph_file(kind);
         let graph = made
             .is(&file)
             .then(|| Graph::view(&file, self.model().width).ok());
@@ -170,18 +183,19 @@ impl Index {
             Some(graph) => GraphFile::Ready(Neighbours {
                 graph,
                 changed: state.changed,
+                n_tracks,
             }),
             None => GraphFile::Unusable(file),
         })
     }
 
     /// Makes the graphs that are due and brings those that are there up to date, in files beside the index: `library.hml.tracks`
-    /// and `library.hml.passages` for `library.hml`. Tells whether anything was done. `progress` is told the vectors that are
-    /// in, and those there will be.
+    /// and `library.hml.passages` for `library.hml`. Tells whether anything was done. `progress` is told the tracks that are
+    /// in a graph, and those there will be; for each graph anew.
     ///
     /// # Errors
-    /// When the index cannot be read or written to; when a graph finds no room in memory or on the disk. Then all is
-    /// as it was before.
+    /// When the index cannot be read or written to; when a file of a graph's name is there that is none; when a graph finds
+    /// no room in memory or on the disk. The index is as it was before, and what is wrong with a graph's file is noticed.
     pub fn update_graphs(
         &mut self,
         config: &GraphConfig,
@@ -192,53 +206,47 @@ impl Index {
         if due.is_empty() {
             return Ok(false);
         }
+        for &kind in &due {
+            let file = self.graph_file(kind);
+            graph::name(&file)?;
+            if !state.made.contains_key(kind.name()) && file.exists() && !Graph::is_one(&file) {
+                return Err(Error::input(
+                    file,
+                    "a graph of neighbours would get this name, but there is a file of it that is none; move it away",
+                ));
+            }
+        }
         // From here on changes are written down.
         self.connection.execute_batch(SCHEMA).map_err(self.fail())?;
         let state = State::read(&self.connection).map_err(self.fail())?;
-        let mut made = Vec::new();
+        let mut graphs = Vec::new();
         for kind in due {
             let base = state.made.get(kind.name()).copied();
             let graph = self.graph_up_to_date(kind, base, &state.changed, &mut progress)?;
-            let folder = paths::folder_of(self.path());
-            let file = tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io(folder, e))?;
-            let target = kind.file(self.path());
-            graph.save(file.path()).map_err(|fault| {
-                let words = format!("cannot be written; is there room on the disk? ({fault})");
-                Error::input(&target, words)
-            })?;
-            // Whoever may read the index may read it.
-            std::fs::metadata(self.path())
-                .and_then(|index| std::fs::set_permissions(file.path(), index.permissions()))
-                .and_then(|()| file.as_file().sync_all())
-                .map_err(|e| Error::io(&target, e))?;
-            let found = Made {
-                stamp: Stamp::of(file.path())?,
-                content: hash_file(file.path())?,
-            };
-            made.push((kind, file, found));
+            graphs.push((kind, graph));
         }
+        // Late, so that one who is stopped leaves no file.
+        let files = graphs.into_iter().map(|(kind, graph)| {
+            let file = self.saved(kind, &graph)?;
+            Ok((kind, Made::of(file.path())?, file))
+        });
+        let files = files.collect::<Result<Vec<_>>>()?;
+        let places: Vec<PathBuf> = files.iter().map(|file| self.graph_file(file.0)).collect();
         let path = self.path().to_path_buf();
         let fail = |error| super::fault::of(&path, error);
         let change = begin(&mut self.connection).map_err(fail)?;
-        if State::read(&change).map_err(fail)?.made != state.made {
-            // Another program made others meanwhile; those stay.
+        let now = State::read(&change).map_err(fail)?;
+        if now.made != state.made || !now.is_kept {
+            // Another program made others meanwhile, or removed them; so be it.
             return Ok(false);
         }
-        for (kind, file, found) in made {
+        for ((kind, made, file), place) in files.into_iter().zip(places) {
+            let sql = "INSERT OR REPLACE INTO graph VALUES (?1, ?2, ?3)";
             change
-                .execute(
-                    "INSERT OR REPLACE INTO graph VALUES (?1, ?2, ?3, ?4)",
-                    (
-                        kind.name(),
-                        found.stamp.size,
-                        found.stamp.modified_ns,
-                        found.content,
-                    ),
-                )
+                .execute(sql, (kind.name(), made.size, made.crc32))
                 .map_err(fail)?;
-            let target = kind.file(&path);
-            file.persist(&target)
-                .map_err(|e| Error::io(&target, e.error))?;
+            file.persist(&place)
+                .map_err(|e| Error::io(&place, e.error))?;
         }
         change
             .execute("DELETE FROM graph_change WHERE number <= ?1", [state.last])
@@ -247,16 +255,40 @@ impl Index {
         Ok(true)
     }
 
+    /// A graph in a file that goes away unless it is given its name.
+    fn saved(&self, kind: Kind, graph: &Graph) -> Result<tempfile::NamedTempFile> {
+        let place = self.graph_file(kind);
+        let folder = paths::folder_of(&place);
+        let hidden = place.file_name().unwrap_or_default().to_string_lossy();
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{hidden}."))
+            .suffix(".part")
+            .tempfile_in(folder)
+            .map_err(|e| Error::io(folder, e))?;
+        graph.save(file.path()).map_err(|fault| {
+            let words = format!("cannot be written; is there room on the disk? ({fault})");
+            Error::input(&place, words)
+        })?;
+        // Whoever may read the index may read it, where the file system knows of such things.
+        let _ = std::fs::metadata(self.path())
+            .and_then(|index| std::fs::set_permissions(file.path(), index.permissions()));
+        let written = file.as_file().sync_all();
+        written.map_err(|e| Error::io(&place, e))?;
+        Ok(file)
+    }
+
     /// Does away with the graphs; then everything is compared.
     ///
     /// # Errors
     /// When the index cannot be written to, or a file not removed.
     pub fn remove_graphs(&mut self) -> Result<()> {
+        let state = State::read(&self.connection).map_err(self.fail())?;
         self.connection
             .execute_batch(WITHOUT)
             .map_err(self.fail())?;
-        for kind in Kind::ALL {
-            let file = kind.file(self.path());
+        let known = |kind: &Kind| state.made.contains_key(kind.name());
+        for kind in Kind::ALL.into_iter().filter(known) {
+            let file = self.graph_file(kind);
             match std::fs::remove_file(&file) {
                 Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io(file, fault));
@@ -267,26 +299,45 @@ impl Index {
         Ok(())
     }
 
+    /// `library.hml.tracks` beside `library.hml`, or beside what a link of this name points to.
+    fn graph_file(&self, kind: Kind) -> PathBuf {
+        let index = match self.path().is_symlink() {
+            true => std::fs::canonicalize(self.path()).unwrap_or_else(|_| self.path().into()),
+            false => self.path().into(),
+        };
+        let mut name = index.into_os_string();
+        name.push(".");
+        name.push(kind.name());
+        name.into()
+    }
+
+    /// Vectors of a kind.
+    fn count(&self, kind: Kind) -> Result<usize> {
+        let sql = match kind {
+            Kind::Tracks => "SELECT count(vector) FROM track",
+            Kind::Passages => "SELECT coalesce(sum(length(starts_s)), 0) / 8 FROM passages",
+        };
+        let count = self
+            .connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(self.fail())? as usize)
+    }
+
     /// The graphs that are to be written: all that there are to be, once one of them is missing or too far behind.
     fn due(&self, config: &GraphConfig, state: &State) -> Result<Vec<Kind>> {
-        let sql =
-            "SELECT count(vector), (SELECT sum(length(starts_s)) / 8 FROM passages) FROM track";
-        let counts =
-            |row: &rusqlite::Row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?));
-        let counts = self.connection.query_row(sql, [], counts);
-        let (tracks, passages) = counts.map_err(self.fail())?;
+        let (tracks, passages) = (self.count(Kind::Tracks)?, self.count(Kind::Passages)?);
         let count = |kind| match kind {
-            Kind::Tracks => tracks as usize,
-            Kind::Passages => passages.unwrap_or(0) as usize,
+            Kind::Tracks => tracks,
+            Kind::Passages => passages,
         };
         let wanted = |kind: &Kind| {
             let there = state.made.contains_key(kind.name());
-            there || count(*kind) >= kind.least(config).max(1)
+            there || count(*kind) > kind.most_without(config)
         };
         let wanted: Vec<Kind> = Kind::ALL.into_iter().filter(wanted).collect();
         let missing = |kind: &Kind| {
             let made = state.made.get(kind.name());
-            made.is_none_or(|made| !made.is(&kind.file(self.path())))
+            made.is_none_or(|made| !made.is(&self.graph_file(*kind)))
         };
         let behind = state.changed.len() as f64 > config.tolerance * tracks as f64;
         Ok(match behind || wanted.iter().any(missing) {
@@ -303,7 +354,7 @@ impl Index {
         changed: &BTreeSet<TrackId>,
         progress: &mut impl FnMut(usize, usize),
     ) -> Result<Graph> {
-        let (file, width) = (kind.file(self.path()), self.model().width);
+        let (file, width) = (self.graph_file(kind), self.model().width);
         let base = base.filter(|made| made.is(&file));
         let base = base.and_then(|_| Graph::load(&file, width).ok());
         let (graph, tracks) = match base {
@@ -364,6 +415,8 @@ const AT_ONCE: usize = 4096;
 /// What an index says of its graphs.
 #[derive(Debug)]
 struct State {
+    /// Whether there is any, or was to be.
+    is_kept: bool,
     /// By the names of their kinds.
     made: BTreeMap<String, Made>,
     changed: BTreeSet<TrackId>,
@@ -374,6 +427,7 @@ struct State {
 impl State {
     fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut state = Self {
+            is_kept: false,
             made: BTreeMap::new(),
             changed: BTreeSet::new(),
             last: 0,
@@ -383,15 +437,11 @@ impl State {
         if there.optional()?.is_none() {
             return Ok(state);
         }
-        let sql = "SELECT kind, size, modified_ns, content FROM graph";
-        let mut statement = connection.prepare(sql)?;
+        state.is_kept = true;
+        let mut statement = connection.prepare("SELECT kind, size, crc32 FROM graph")?;
         let made = statement.query_map([], |row| {
-            let stamp = Stamp {
-                size: row.get(1)?,
-                modified_ns: row.get(2)?,
-            };
-            let content = row.get(3)?;
-            Ok((row.get(0)?, Made { stamp, content }))
+            let (size, crc32) = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, Made { size, crc32 }))
         })?;
         state.made = made.collect::<rusqlite::Result<_>>()?;
         let mut statement = connection.prepare("SELECT number, track FROM graph_change")?;

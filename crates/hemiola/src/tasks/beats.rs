@@ -49,8 +49,7 @@ impl BeatTracker {
     }
 
     /// The beats of a recording from how likely an onset is at each frame, 0–1, the first of them at 0 s; `changes_s` are
-    /// times at which chords are heard to change. Where there is no
-    /// pulse, there is neither tempo nor beat.
+    /// times at which chords begin, the first one too. Where there is no pulse, there is neither tempo nor beat.
     ///
     /// Memory and time grow with the number of frames: about 160 bytes each at 100 frames a second.
     ///

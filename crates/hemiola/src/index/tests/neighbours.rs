@@ -1,7 +1,5 @@
 //! Graphs of neighbours, and whether they keep in step.
 
-use std::time::SystemTime;
-
 use super::*;
 
 /// A shelf of so many pieces, and queries that each sound like one of them.
@@ -156,10 +154,17 @@ fn a_graph_that_is_another_is_not_believed() {
     let mut broken = kept.clone();
     let middle = broken.len() / 2;
     broken[middle..].fill(0xff);
-    let damages: [&dyn Fn(); 4] = [
+    let keep_time = |bytes: &[u8]| {
+        let before = fs::metadata(&tracks).unwrap().modified().unwrap();
+        fs::write(&tracks, bytes).unwrap();
+        let file = fs::File::options().write(true).open(&tracks).unwrap();
+        file.set_modified(before).unwrap();
+    };
+    let damages: [&dyn Fn(); 5] = [
         &|| fs::remove_file(&tracks).unwrap(),
         &|| fs::write(&tracks, &kept[..middle]).unwrap(),
         &|| fs::write(&tracks, &broken).unwrap(),
+        &|| keep_time(&broken),
         &|| assert!(fs::copy(&passages, &tracks).unwrap() > 0),
     ];
     for damage in damages {
@@ -172,12 +177,68 @@ fn a_graph_that_is_another_is_not_believed() {
         assert!(update(&mut index));
         finds_what_is_there(&index, 5..8);
     }
+}
 
-    // The same bytes at another time: a copy, which is as good.
-    let file = fs::File::options().write(true).open(&tracks).unwrap();
-    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    drop(file);
-    finds_what_is_there(&index, 5..8);
+#[test]
+fn files_that_are_no_graphs_stay() {
+    let (shelf, mut index) = shelf_of(10);
+    let tracks = graph(&shelf, "tracks");
+    fs::write(&tracks, "a list of tracks").unwrap();
+    message(
+        index.update_graphs(&GraphConfig::ALWAYS, |_, _| {}),
+        &["library.hml.tracks", "move it away"],
+    );
+    index.remove_graphs().unwrap();
+    assert_eq!(fs::read_to_string(&tracks).unwrap(), "a list of tracks");
+    fs::remove_file(&tracks).unwrap();
+    assert!(update(&mut index));
+
+    // A graph of an index that is no more gives way.
+    drop(index);
+    fs::remove_file(shelf.path("library.hml")).unwrap();
+    let mut index = shelf.index();
+    add(&shelf, &mut index, 3);
+    assert!(update(&mut index));
+    finds_what_is_there(&index, 3..4);
+}
+
+#[test]
+fn as_many_threads_as_there_are_may_ask() {
+    let (shelf, mut index) = shelf_of(60);
+    update(&mut index);
+    drop(index);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(16).build();
+    let query = listen(7.0, 0.3, 0.0, 40.0).passages;
+    threads.unwrap().install(|| {
+        let index = shelf.index();
+        for _ in 0..20 {
+            let search = Search::new(&index);
+            assert!(!search.passages_like(&query, 3, None).unwrap().exact);
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn an_index_has_its_graphs_under_other_names_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let (shelf, mut index) = shelf_of(20);
+    update(&mut index);
+    fs::create_dir(shelf.path("elsewhere")).unwrap();
+    let link = shelf.path("elsewhere/link.hml");
+    std::os::unix::fs::symlink(shelf.path("library.hml"), &link).unwrap();
+    finds_what_is_there(&Index::open(&link).unwrap(), 0..3);
+
+    let odd = shelf
+        .folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"l\xff.hml"));
+    fs::copy(shelf.path("library.hml"), &odd).unwrap();
+    let mut odd = Index::open(&odd).unwrap();
+    message(
+        odd.update_graphs(&GraphConfig::ALWAYS, |_, _| {}),
+        &["Unicode", "rename"],
+    );
 }
 
 #[test]
