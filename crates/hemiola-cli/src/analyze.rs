@@ -11,14 +11,16 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use hemiola::audio::Source;
 use hemiola::tasks::analyze::{Analyser, AnalyserConfig, Part};
 
+use crate::batch::each;
 use crate::inputs::{self, Input};
 use crate::outputs::make_folder;
 use crate::{Outcome, models, wrong_use};
@@ -188,20 +190,12 @@ impl Batch {
     /// Whether something failed; failures are reported as they come.
     fn run(&self, places: &[&Place], jobs: NonZeroUsize) -> bool {
         let failed = AtomicBool::new(false);
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.analyse(place) {
-                    failed.store(true, Ordering::Relaxed);
-                    crate::report(&error);
-                }
+        each(places, jobs, |place| {
+            if let Err(error) = self.analyse(place) {
+                failed.store(true, Ordering::Relaxed);
+                crate::report(&error);
             }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..jobs.get().min(places.len()) {
-                scope.spawn(work);
-            }
-            work();
+            ControlFlow::Continue(())
         });
         failed.into_inner()
     }

@@ -1,6 +1,7 @@
 //! Recordings one after another or several at once; a bad one does not stop the rest.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -63,6 +64,24 @@ pub trait Listener: Sync {
 
     /// The bytes of a file of what was found.
     fn encode(&self, found: &Self::Found, format: Self::Format) -> Result<Vec<u8>>;
+}
+
+/// Has each item worked on, `jobs` at once; whoever finds that nothing is gained by going on takes no more.
+pub fn each<T: Sync>(items: &[T], jobs: NonZeroUsize, work: impl Fn(&T) -> ControlFlow<()> + Sync) {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if work(item).is_break() {
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs.get().min(items.len()) {
+            scope.spawn(run);
+        }
+        run();
+    });
 }
 
 /// What was found in a recording.
@@ -136,24 +155,15 @@ impl<F: Format> Batch<F> {
         for problem in &self.problems {
             eprintln!("error: {problem}");
         }
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(input) = self.inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.hear(input, listener) {
-                    if crate::is_broken_pipe(&error) {
-                        return;
-                    }
-                    failed.store(true, Ordering::Relaxed);
-                    crate::report(&error);
+        each(&self.inputs, self.jobs, |input| {
+            if let Err(error) = self.hear(input, listener) {
+                if crate::is_broken_pipe(&error) {
+                    return ControlFlow::Break(());
                 }
+                failed.store(true, Ordering::Relaxed);
+                crate::report(&error);
             }
-        };
-        let jobs = self.jobs.get().min(self.inputs.len().max(1));
-        std::thread::scope(|scope| {
-            for _ in 1..jobs {
-                scope.spawn(work);
-            }
-            work();
+            ControlFlow::Continue(())
         });
         Ok(match failed.into_inner() {
             true => Outcome::SomeFailed,

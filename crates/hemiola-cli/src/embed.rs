@@ -1,6 +1,7 @@
 //! `hemiola embed`: recordings into an index, to be searched with `hemiola similar`.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +12,7 @@ use hemiola::audio::AudioStream;
 use hemiola::index::{Embedding, GraphConfig, Index, IndexedFile, Stamp, hash_file};
 use hemiola::tasks::embed::Embedder;
 
+use crate::batch::each;
 use crate::inputs::{self, Input};
 use crate::{Outcome, models, progress, wrong_use};
 
@@ -254,34 +256,27 @@ impl Library {
             eprintln!("error: {problem}");
         }
         let bar = progress::bar(inputs.len() as u64, "{wide_bar} {pos} of {len} {eta}");
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while !self.stopped.load(Ordering::Relaxed)
-                && let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed))
-            {
-                let result = self.take(&input.path);
-                bar.suspend(|| match result {
-                    Ok(taken) => self.count(&input.path, &taken),
-                    Err(Trouble::Recording(error)) => {
-                        failed.store(true, Ordering::Relaxed);
+        each(inputs, jobs, |input| {
+            if self.stopped.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            let result = self.take(&input.path);
+            bar.suspend(|| match result {
+                Ok(taken) => self.count(&input.path, &taken),
+                Err(Trouble::Recording(error)) => {
+                    failed.store(true, Ordering::Relaxed);
+                    crate::report(&error);
+                }
+                Err(Trouble::Index(error)) => {
+                    failed.store(true, Ordering::Relaxed);
+                    // What stops one, stops all; it is told once.
+                    if !self.stopped.swap(true, Ordering::Relaxed) {
                         crate::report(&error);
                     }
-                    Err(Trouble::Index(error)) => {
-                        failed.store(true, Ordering::Relaxed);
-                        // What stops one, stops all; it is told once.
-                        if !self.stopped.swap(true, Ordering::Relaxed) {
-                            crate::report(&error);
-                        }
-                    }
-                });
-                bar.inc(1);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..jobs.get().min(inputs.len().max(1)) {
-                scope.spawn(work);
-            }
-            work();
+                }
+            });
+            bar.inc(1);
+            ControlFlow::Continue(())
         });
         bar.finish_and_clear();
         failed.into_inner()
