@@ -121,7 +121,7 @@ fn graphs_come_when_they_are_worth_it() {
             .unwrap()
     );
     let many_passages = GraphConfig {
-        tracks: 30,
+        tracks: 29,
         passages: 100,
         tolerance: 0.01,
     };
