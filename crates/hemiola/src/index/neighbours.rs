@@ -95,8 +95,6 @@ pub struct Neighbours {
     pub graph: Graph,
     /// Tracks that came, went or changed since; one that went may have left its number to another.
     pub changed: BTreeSet<TrackId>,
-    /// Tracks in which something is heard.
-    pub n_tracks: usize,
 }
 
 /// What an index has in the way of a graph.
@@ -170,7 +168,6 @@ impl Index {
         let moment = self.connection.unchecked_transaction();
         let moment = moment.map_err(self.fail())?;
         let state = State::read(&moment).map_err(self.fail())?;
-        let n_tracks = self.count(Kind::Tracks)?;
         drop(moment);
         let Some(made) = state.made.get(kind.name()) else {
             return Ok(GraphFile::None);
@@ -183,7 +180,6 @@ impl Index {
             Some(graph) => GraphFile::Ready(Neighbours {
                 graph,
                 changed: state.changed,
-                n_tracks,
             }),
             None => GraphFile::Unusable(file),
         })
@@ -311,8 +307,8 @@ impl Index {
         name.into()
     }
 
-    /// Vectors of a kind.
-    fn count(&self, kind: Kind) -> Result<usize> {
+    /// Vectors of a kind; reads all of them of tracks.
+    pub(super) fn count(&self, kind: Kind) -> Result<usize> {
         let sql = match kind {
             Kind::Tracks => "SELECT count(vector) FROM track",
             Kind::Passages => "SELECT coalesce(sum(length(starts_s)), 0) / 8 FROM passages",

@@ -195,8 +195,8 @@ impl<'a> Search<'a> {
                 *most = most.max(similarity);
             }
             best.retain(|track, _| usable(track) && !near.changed.contains(track));
-            let others = near.n_tracks.saturating_sub(usize::from(without.is_some()));
-            let enough = best.len() + near.changed.len() >= several(n).min(others);
+            let known = best.len() + near.changed.len() + usize::from(without.is_some());
+            let enough = best.len() >= several(n) || known >= self.index.count(Kind::Tracks)?;
             // One recording may have many passages alike, which leave no place for others.
             let further = wanted < near.graph.len() && wanted < MOST_TOLD;
             if enough || !further {
