@@ -38,7 +38,7 @@ impl GraphConfig {
 }
 
 impl Default for GraphConfig {
-    /// Where comparing everything takes more than a tenth of a second (recordings) or than two (passages).
+    /// Where comparing everything takes about a tenth of a second (recordings) or two (passages).
     fn default() -> Self {
         Self {
             tracks: 100_000,
