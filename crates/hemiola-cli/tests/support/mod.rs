@@ -5,6 +5,7 @@
 pub mod chroma;
 #[path = "../../../hemiola/tests/support/drawn.rs"]
 mod drawn_model;
+pub mod encoder;
 #[path = "../../../hemiola/tests/support/mod.rs"]
 mod library;
 pub mod pickle;

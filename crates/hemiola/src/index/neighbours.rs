@@ -1,9 +1,8 @@
 //! Graphs of neighbours beside a large index, and what keeps them in step with it.
 //!
-//! There are two, of recordings and of passages, each a file of its own beside the index, so that a search reads little of
-//! them. The index tells which files they are and which recordings came or went since they were made; those are compared
-//! one by one. So a graph need not be made anew with every recording, and one that is lost, damaged or of another index costs
-//! time only: everything is compared.
+//! There are two, of recordings and of passages, each a file of its own beside the index. The index tells which files they are and which recordings came or went since they were made; those are compared
+//! one by one. So a graph need not be made anew with every recording, and one that is lost, damaged by accident or of another
+//! index costs time only: everything is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
