@@ -15,6 +15,10 @@ const EXPANSION_ADD: usize = 128;
 /// Vectors looked at when one is looked for; the benchmark of neighbours tells what is found.
 const EXPANSION_SEARCH: usize = 256;
 
+/// The first vectors are put in one after another: in a small graph, those that come at once do not see one another, and some
+/// are never found.
+const FEW: usize = 4096;
+
 /// Vectors under numbers. They are kept in 8 bits a number, so what is found is to be compared again.
 pub struct Graph {
     points: usearch::Index,
@@ -92,7 +96,7 @@ impl Graph {
         self.points.size()
     }
 
-    /// Puts vectors in, several at once.
+    /// Puts vectors in, several at once where there are many.
     ///
     /// # Errors
     /// When there is no memory, or a number is taken.
@@ -103,9 +107,12 @@ impl Graph {
             false => self.points.capacity(),
         })?;
         let add = |(key, vector): &(u64, Vec<f32>)| self.points.add(*key, vector);
-        vectors
-            .par_iter()
+        let alone = FEW.saturating_sub(self.len()).min(vectors.len());
+        let (first, rest) = vectors.split_at(alone);
+        first
+            .iter()
             .try_for_each(add)
+            .and_then(|()| rest.par_iter().try_for_each(add))
             .map_err(|fault| unusable(&fault))
     }
 
